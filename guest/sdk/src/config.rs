@@ -1,0 +1,172 @@
+//! From a config's JSON to a plugin's own type, with errors that name key and remedy.
+//!
+//! The keys are those of the plugin's JSON Schema (`properties`, nested through `items`, `oneOf` and `anyOf`), so
+//! that schema, errors and documentation cannot differ. Types are serde's work.
+
+use serde::de::DeserializeOwned;
+use serde_json::{Map, Value};
+
+use crate::answer::PublishError;
+use crate::publisher::Publisher;
+
+/// Reads and checks the config of a publisher.
+///
+/// # Errors
+/// [`PublishError::Misconfigured`], which starts with the path of the key at fault.
+pub fn parse<P: Publisher>(config: &str) -> Result<P::Config, PublishError> {
+    let config = from_schema(config, P::description().config_schema)?;
+    P::check(&config)?;
+    Ok(config)
+}
+
+fn from_schema<T: DeserializeOwned>(config: &str, schema: &str) -> Result<T, PublishError> {
+    let config: Value = serde_json::from_str(config)
+        .map_err(|error| PublishError::Misconfigured(format!("the config is not JSON: {error}")))?;
+    if !config.is_object() {
+        return Err(PublishError::Misconfigured("the config is a JSON object, and this is none".to_owned()));
+    }
+    let schema: Value = serde_json::from_str(schema)
+        .map_err(|error| PublishError::Internal(format!("the plugin's config schema is not JSON: {error}")))?;
+    check_keys(&config, &schema, "")?;
+    serde_path_to_error::deserialize(config).map_err(|error| {
+        let path = error.path().to_string();
+        match path.as_str() {
+            "." => PublishError::Misconfigured(error.inner().to_string()),
+            path => PublishError::misconfigured(path, error.inner()),
+        }
+    })
+}
+
+fn check_keys(value: &Value, schema: &Value, path: &str) -> Result<(), PublishError> {
+    match value {
+        Value::Object(entries) => check_object(entries, schema, path),
+        Value::Array(items) => match schema_of_items(schema) {
+            Some(of_item) => items
+                .iter()
+                .enumerate()
+                .try_for_each(|(index, item)| check_keys(item, of_item, &format!("{path}[{index}]"))),
+            None => Ok(()),
+        },
+        _ => Ok(()),
+    }
+}
+
+fn check_object(entries: &Map<String, Value>, schema: &Value, path: &str) -> Result<(), PublishError> {
+    let Some(object) = alternatives(schema).find(|schema| schema.get("properties").is_some()) else {
+        return Ok(());
+    };
+    let known = object["properties"].as_object().into_iter().flatten();
+    for (key, value) in entries {
+        let path = join(path, key);
+        match object["properties"].get(key) {
+            Some(of_value) => check_keys(value, of_value, &path)?,
+            None if object.get("additionalProperties").is_some_and(|more| *more != Value::Bool(false)) => {}
+            None => return Err(PublishError::misconfigured(path, unknown_key(key, known.map(|(name, _)| name.as_str())))),
+        }
+    }
+    match object["required"].as_array().into_iter().flatten().filter_map(Value::as_str).find(|key| !entries.contains_key(*key)) {
+        None => Ok(()),
+        Some(missing) => {
+            let what = object["properties"][missing]["description"].as_str().unwrap_or_default();
+            Err(PublishError::misconfigured(join(path, missing), format_args!("this key is needed. {what}")))
+        }
+    }
+}
+
+/// The schema itself and those of which one or any holds.
+fn alternatives(schema: &Value) -> impl Iterator<Item = &Value> {
+    let some_of = ["oneOf", "anyOf"].into_iter().filter_map(|key| schema.get(key)?.as_array()).flatten();
+    std::iter::once(schema).chain(some_of)
+}
+
+fn schema_of_items(schema: &Value) -> Option<&Value> {
+    alternatives(schema).find_map(|schema| schema.get("items"))
+}
+
+fn join(path: &str, key: &str) -> String {
+    if path.is_empty() { key.to_owned() } else { format!("{path}.{key}") }
+}
+
+fn unknown_key<'a>(key: &str, known: impl Iterator<Item = &'a str>) -> String {
+    let mut known: Vec<&str> = known.collect();
+    known.sort_unstable();
+    let nearest = known
+        .iter()
+        .map(|candidate| (strsim::damerau_levenshtein(key, candidate), candidate))
+        .min()
+        .filter(|(distance, candidate)| *distance <= candidate.len().div_ceil(3));
+    match nearest {
+        Some((_, nearest)) => format!("unknown key; did you mean `{nearest}`?"),
+        None => format!("unknown key; the keys are {}", known.join(", ")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde::Deserialize;
+
+    use super::{PublishError, from_schema};
+
+    const SCHEMA: &str = r#"{
+        "type": "object",
+        "required": ["hosts"],
+        "properties": {
+            "hosts": { "type": "array", "items": { "type": "string" }, "description": "Where it is." },
+            "index_prefix": { "type": "string" },
+            "port": { "type": "integer" },
+            "streams": { "oneOf": [
+                { "type": "boolean" },
+                { "type": "object", "properties": { "dataset": { "type": "string" } } }
+            ] },
+            "labels": { "type": "object", "properties": {}, "additionalProperties": { "type": "string" } }
+        }
+    }"#;
+
+    #[derive(Debug, Deserialize)]
+    struct Config {
+        hosts: Vec<String>,
+        #[serde(default)]
+        port: u16,
+    }
+
+    fn fault(config: &str) -> String {
+        match from_schema::<Config>(config, SCHEMA) {
+            Err(PublishError::Misconfigured(text)) => text,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn a_good_config_is_read() {
+        let config: Config =
+            from_schema(r#"{"hosts": ["a"], "port": 9, "labels": {"any": "x"}, "streams": {"dataset": "d"}}"#, SCHEMA)
+                .unwrap();
+        assert_eq!((config.hosts, config.port), (vec!["a".to_owned()], 9));
+    }
+
+    #[test]
+    fn an_unknown_key_names_the_nearest_or_all() {
+        assert_eq!(fault(r#"{"hosts": [], "index_prefx": "a"}"#), "index_prefx: unknown key; did you mean `index_prefix`?");
+        assert_eq!(
+            fault(r#"{"hosts": [], "zzz": 1}"#),
+            "zzz: unknown key; the keys are hosts, index_prefix, labels, port, streams"
+        );
+        assert_eq!(
+            fault(r#"{"hosts": [], "streams": {"datset": "a"}}"#),
+            "streams.datset: unknown key; did you mean `dataset`?"
+        );
+    }
+
+    #[test]
+    fn a_missing_key_says_what_it_is_for() {
+        assert_eq!(fault("{}"), "hosts: this key is needed. Where it is.");
+    }
+
+    #[test]
+    fn a_wrong_type_names_the_place() {
+        assert_eq!(fault(r#"{"hosts": ["a", 7]}"#), "hosts[1]: invalid type: integer `7`, expected a string");
+        assert_eq!(fault(r#"{"hosts": [], "port": 70000}"#), "port: invalid value: integer `70000`, expected u16");
+        assert_eq!(fault("[]"), "the config is a JSON object, and this is none");
+        assert!(fault("{").starts_with("the config is not JSON: "));
+    }
+}

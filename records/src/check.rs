@@ -1,0 +1,220 @@
+//! Whether columns from outside are a batch: the one check of both sides of the boundary.
+
+use thiserror::Error;
+
+use crate::batch::{ABSENT, AttributeColumns, Batch, Columns, EventColumns, NetworkColumns};
+use crate::time;
+
+/// Why columns are no batch.
+#[derive(Clone, Debug, Error, PartialEq)]
+pub enum BatchError {
+    /// The text is not UTF-8.
+    #[error("text is not UTF-8 from byte {at} on")]
+    Text {
+        /// The first byte that is not part of a character.
+        at: usize,
+    },
+    /// The ends of the strings do not cut the text into strings.
+    #[error("string {index} ends at byte {end}: ends must ascend from 0, stay within the text's {len} bytes and not cut a character")]
+    End {
+        /// The string.
+        index: usize,
+        /// Where it is said to end.
+        end: u32,
+        /// How long the text is.
+        len: usize,
+    },
+    /// There is no string 0, which is the empty one.
+    #[error("string 0 must be there and empty")]
+    NoEmptyString,
+    /// A column is shorter or longer than another of the same rows.
+    #[error("column {column} has {len} values where there are {expected} records")]
+    Length {
+        /// The column's name, such as `events.status`.
+        column: &'static str,
+        /// Its length.
+        len: usize,
+        /// The number of rows.
+        expected: usize,
+    },
+    /// A value that its column cannot have.
+    #[error("{column}[{row}] is {value}: {expected}")]
+    Value {
+        /// The column's name, such as `events.status`.
+        column: &'static str,
+        /// The row.
+        row: usize,
+        /// What stands there.
+        value: String,
+        /// What could stand there.
+        expected: &'static str,
+    },
+}
+
+impl TryFrom<Columns> for Batch {
+    type Error = BatchError;
+
+    /// Takes columns as a batch where they are one. Nothing is copied.
+    fn try_from(columns: Columns) -> Result<Self, BatchError> {
+        let text = String::from_utf8(columns.text)
+            .map_err(|error| BatchError::Text { at: error.utf8_error().valid_up_to() })?;
+        check_ends(&text, &columns.ends)?;
+        let strings = Strings { ends: &columns.ends };
+        check_events(&columns.events, &strings)?;
+        check_networks(&columns.networks, &strings)?;
+        let events = columns.events.event_name.len();
+        let rows = events + columns.networks.operation.len();
+        check_attributes(&columns.attributes, rows, &strings)?;
+        check_places(&columns.offsets, &columns.received, events, rows)?;
+        Ok(Self {
+            text,
+            ends: columns.ends,
+            events: columns.events,
+            networks: columns.networks,
+            attributes: columns.attributes,
+            epoch: columns.epoch,
+            offsets: columns.offsets,
+            received: columns.received,
+            redelivered: columns.redelivered,
+        })
+    }
+}
+
+fn check_ends(text: &str, ends: &[u32]) -> Result<(), BatchError> {
+    if ends.first() != Some(&0) {
+        return Err(BatchError::NoEmptyString);
+    }
+    let mut previous = 0;
+    for (index, &end) in ends.iter().enumerate() {
+        if end < previous || !text.is_char_boundary(end as usize) {
+            return Err(BatchError::End { index, end, len: text.len() });
+        }
+        previous = end;
+    }
+    Ok(())
+}
+
+struct Strings<'a> {
+    ends: &'a [u32],
+}
+
+impl Strings<'_> {
+    fn known(&self, index: u32) -> bool {
+        (index as usize) < self.ends.len()
+    }
+
+    fn not_empty(&self, index: u32) -> bool {
+        let at = index as usize;
+        at > 0 && at < self.ends.len() && self.ends[at] > self.ends[at - 1]
+    }
+}
+
+fn check_events(events: &EventColumns, strings: &Strings<'_>) -> Result<(), BatchError> {
+    let rows = events.event_name.len();
+    length("events.task-id", events.task_id.len(), rows)?;
+    length("events.start-time", events.start_time.len(), rows)?;
+    length("events.end-time", events.end_time.len(), rows)?;
+    length("events.status", events.status.len(), rows)?;
+    length("events.error", events.error.len(), rows)?;
+    length("events.retry-count", events.retry_count.len(), rows)?;
+    length("events.process-id", events.process_id.len(), rows)?;
+    names("events.event-name", &events.event_name, strings)?;
+    texts("events.task-id", &events.task_id, strings)?;
+    names("events.status", &events.status, strings)?;
+    optional_texts("events.error", &events.error, strings)?;
+    starts("events.start-time", &events.start_time)?;
+    ends("events.end-time", &events.end_time, &events.start_time)
+}
+
+fn check_networks(networks: &NetworkColumns, strings: &Strings<'_>) -> Result<(), BatchError> {
+    let rows = networks.operation.len();
+    length("networks.task-id", networks.task_id.len(), rows)?;
+    length("networks.host", networks.host.len(), rows)?;
+    length("networks.port", networks.port.len(), rows)?;
+    length("networks.start-time", networks.start_time.len(), rows)?;
+    length("networks.end-time", networks.end_time.len(), rows)?;
+    length("networks.bytes-sent", networks.bytes_sent.len(), rows)?;
+    length("networks.bytes-received", networks.bytes_received.len(), rows)?;
+    length("networks.error", networks.error.len(), rows)?;
+    names("networks.operation", &networks.operation, strings)?;
+    optional_texts("networks.task-id", &networks.task_id, strings)?;
+    names("networks.host", &networks.host, strings)?;
+    optional_texts("networks.error", &networks.error, strings)?;
+    starts("networks.start-time", &networks.start_time)?;
+    ends("networks.end-time", &networks.end_time, &networks.start_time)
+}
+
+fn check_attributes(attributes: &AttributeColumns, rows: usize, strings: &Strings<'_>) -> Result<(), BatchError> {
+    length("attributes.row-ends", attributes.row_ends.len(), rows)?;
+    let pairs = attributes.keys.len();
+    let mut previous = 0;
+    for (row, &end) in attributes.row_ends.iter().enumerate() {
+        if end < previous || end as usize > pairs {
+            return Err(value("attributes.row-ends", row, end, "row ends ascend up to the number of keys"));
+        }
+        previous = end;
+    }
+    length("attributes.keys", pairs, previous as usize)?;
+    length("attributes.values", attributes.values.len(), pairs)?;
+    texts("attributes.keys", &attributes.keys, strings)?;
+    texts("attributes.values", &attributes.values, strings)
+}
+
+fn check_places(offsets: &[u64], received: &[f64], events: usize, rows: usize) -> Result<(), BatchError> {
+    length("offsets", offsets.len(), rows)?;
+    length("received", received.len(), rows)?;
+    for kind in [0..events, events..rows] {
+        let first = kind.start;
+        for (at, pair) in offsets[kind].windows(2).enumerate() {
+            if pair[0] >= pair[1] {
+                return Err(value("offsets", first + at + 1, pair[1], "offsets of one kind of record ascend"));
+            }
+        }
+    }
+    starts("received", received)
+}
+
+fn length(column: &'static str, len: usize, expected: usize) -> Result<(), BatchError> {
+    if len == expected { Ok(()) } else { Err(BatchError::Length { column, len, expected }) }
+}
+
+fn names(column: &'static str, indexes: &[u32], strings: &Strings<'_>) -> Result<(), BatchError> {
+    all(column, indexes, "the index of a string that is not empty", |index| strings.not_empty(index))
+}
+
+fn texts(column: &'static str, indexes: &[u32], strings: &Strings<'_>) -> Result<(), BatchError> {
+    all(column, indexes, "the index of a string", |index| strings.known(index))
+}
+
+fn optional_texts(column: &'static str, indexes: &[u32], strings: &Strings<'_>) -> Result<(), BatchError> {
+    all(column, indexes, "the index of a string or 0xffffffff", |index| index == ABSENT || strings.known(index))
+}
+
+fn starts(column: &'static str, times: &[f64]) -> Result<(), BatchError> {
+    all(column, times, "seconds since 1970 up to the year 2262", time::in_range)
+}
+
+fn ends(column: &'static str, times: &[f64], starts: &[f64]) -> Result<(), BatchError> {
+    for (row, (&end, &start)) in times.iter().zip(starts).enumerate() {
+        if !(end.is_nan() || (end >= start && time::in_range(end))) {
+            return Err(value(column, row, end, "NaN or a time in range that is not before the start"));
+        }
+    }
+    Ok(())
+}
+
+fn all<T: Copy + ToString>(
+    column: &'static str,
+    values: &[T],
+    expected: &'static str,
+    valid: impl Fn(T) -> bool,
+) -> Result<(), BatchError> {
+    match values.iter().position(|&item| !valid(item)) {
+        None => Ok(()),
+        Some(row) => Err(value(column, row, values[row], expected)),
+    }
+}
+
+fn value(column: &'static str, row: usize, value: impl ToString, expected: &'static str) -> BatchError {
+    BatchError::Value { column, row, value: value.to_string(), expected }
+}

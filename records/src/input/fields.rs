@@ -1,0 +1,127 @@
+//! A record's keys with their values as they stood in the JSON, before the kind of the record is known.
+
+use std::borrow::Cow;
+
+use super::value::{Value, quoted};
+use super::{MAX_ATTRIBUTES, Pairs, Refusal, Text};
+
+/// The keys that have a meaning in a record of one kind or the other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Key {
+    MetricType,
+    EventName,
+    Operation,
+    TaskId,
+    StartTime,
+    EndTime,
+    Timestamp,
+    Duration,
+    Latency,
+    Status,
+    Error,
+    RetryCount,
+    ProcessId,
+    Host,
+    Port,
+    BytesSent,
+    BytesReceived,
+}
+
+impl Key {
+    pub(super) const ALL: [(Self, &'static str); 17] = [
+        (Self::MetricType, "metric_type"),
+        (Self::EventName, "event_name"),
+        (Self::Operation, "operation"),
+        (Self::TaskId, "task_id"),
+        (Self::StartTime, "start_time"),
+        (Self::EndTime, "end_time"),
+        (Self::Timestamp, "timestamp"),
+        (Self::Duration, "duration"),
+        (Self::Latency, "latency"),
+        (Self::Status, "status"),
+        (Self::Error, "error"),
+        (Self::RetryCount, "retry_count"),
+        (Self::ProcessId, "process_id"),
+        (Self::Host, "host"),
+        (Self::Port, "port"),
+        (Self::BytesSent, "bytes_sent"),
+        (Self::BytesReceived, "bytes_received"),
+    ];
+
+    pub(super) fn named(name: &str) -> Option<Self> {
+        Self::ALL.iter().find_map(|(key, known)| (*known == name).then_some(*key))
+    }
+
+    pub(super) fn name(self) -> &'static str {
+        Self::ALL[self as usize].1
+    }
+}
+
+/// The keys of a record, each at most once.
+#[derive(Debug, Default)]
+pub(super) struct Fields<'a> {
+    known: [Option<Value<'a>>; Key::ALL.len()],
+    attributes: Pairs<'a>,
+}
+
+impl<'a> Fields<'a> {
+    /// Takes the value of a key; what stood for it before is lost.
+    pub(super) fn take(&mut self, key: Key) -> Option<Value<'a>> {
+        self.known[key as usize].take()
+    }
+
+    /// Whether a key stands there with another value than null.
+    pub(super) fn has(&self, key: Key) -> bool {
+        !matches!(self.known[key as usize], None | Some(Value::Null))
+    }
+
+    pub(super) fn insert_known(&mut self, key: Key, value: Value<'a>) -> Result<(), Refusal> {
+        match self.known[key as usize].replace(value) {
+            None => Ok(()),
+            Some(_) => Err(twice(key.name())),
+        }
+    }
+
+    pub(super) fn insert_attribute(&mut self, key: Text<'a>, value: Value<'a>) -> Result<(), Refusal> {
+        if self.attributes.iter().any(|(known, _)| *known == key) {
+            return Err(twice(&key));
+        }
+        let Some(value) = value.into_attribute() else { return Ok(()) };
+        if self.attributes.len() == MAX_ATTRIBUTES {
+            return Err(Refusal(format!(
+                "{}: a record has at most {MAX_ATTRIBUTES} attributes (keys that metricast does not know)",
+                quoted(&key)
+            )));
+        }
+        self.attributes.push((key, value));
+        Ok(())
+    }
+
+    /// The attributes, with the keys that mean nothing in a record of this kind.
+    pub(super) fn into_attributes(mut self, meaningless: &[Key]) -> Result<Pairs<'a>, Refusal> {
+        for &key in meaningless {
+            if let Some(value) = self.take(key) {
+                self.insert_attribute(Cow::Borrowed(key.name()), value)?;
+            }
+        }
+        Ok(self.attributes)
+    }
+}
+
+fn twice(key: &str) -> Refusal {
+    Refusal(format!("{}: the key stands twice", quoted(key)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Key;
+
+    #[test]
+    fn a_key_stands_at_its_own_place() {
+        for (at, (key, name)) in Key::ALL.into_iter().enumerate() {
+            assert_eq!(key as usize, at);
+            assert_eq!(key.name(), name);
+            assert_eq!(Key::named(name), Some(key));
+        }
+    }
+}
