@@ -4,6 +4,8 @@
 //! that were found valid once, so that reading them needs no checks that can fail. Building one is the job of
 //! [`BatchBuilder`](crate::BatchBuilder).
 
+use std::ops::Range;
+
 use crate::metrics::{Attributes, Event, MetricsRef, Network};
 
 /// The index of a string, or the value of a number, that is absent.
@@ -201,6 +203,17 @@ impl Batch {
             *offset += first;
         }
         self
+    }
+
+    /// The indexes of the records whose offsets lie in a range.
+    pub fn rows_at(&self, offsets: Range<u64>) -> impl Iterator<Item = usize> {
+        let events = self.events.event_name.len();
+        let within = |kind: Range<usize>| {
+            let column = &self.offsets[kind.clone()];
+            let place = |bound: u64| kind.start + column.partition_point(|&offset| offset < bound);
+            place(offsets.start)..place(offsets.end)
+        };
+        within(0..events).chain(within(events..self.len()))
     }
 
     /// The memory that the batch holds, in bytes.

@@ -15,7 +15,9 @@ pub enum BatchError {
         at: usize,
     },
     /// The ends of the strings do not cut the text into strings.
-    #[error("string {index} ends at byte {end}: ends must ascend from 0, stay within the text's {len} bytes and not cut a character")]
+    #[error(
+        "string {index} ends at byte {end}: ends must ascend from 0, stay within the text's {len} bytes and not cut a character"
+    )]
     End {
         /// The string.
         index: usize,
@@ -150,7 +152,7 @@ fn check_attributes(attributes: &AttributeColumns, rows: usize, strings: &String
     let mut previous = 0;
     for (row, &end) in attributes.row_ends.iter().enumerate() {
         if end < previous || end as usize > pairs {
-            return Err(value("attributes.row-ends", row, end, "row ends ascend up to the number of keys"));
+            return Err(value("attributes.row-ends", row, &end, "row ends ascend up to the number of keys"));
         }
         previous = end;
     }
@@ -167,7 +169,7 @@ fn check_places(offsets: &[u64], received: &[f64], events: usize, rows: usize) -
         let first = kind.start;
         for (at, pair) in offsets[kind].windows(2).enumerate() {
             if pair[0] >= pair[1] {
-                return Err(value("offsets", first + at + 1, pair[1], "offsets of one kind of record ascend"));
+                return Err(value("offsets", first + at + 1, &pair[1], "offsets of one kind of record ascend"));
             }
         }
     }
@@ -197,7 +199,7 @@ fn starts(column: &'static str, times: &[f64]) -> Result<(), BatchError> {
 fn ends(column: &'static str, times: &[f64], starts: &[f64]) -> Result<(), BatchError> {
     for (row, (&end, &start)) in times.iter().zip(starts).enumerate() {
         if !(end.is_nan() || (end >= start && time::in_range(end))) {
-            return Err(value(column, row, end, "NaN or a time in range that is not before the start"));
+            return Err(value(column, row, &end, "NaN or a time in range that is not before the start"));
         }
     }
     Ok(())
@@ -211,10 +213,10 @@ fn all<T: Copy + ToString>(
 ) -> Result<(), BatchError> {
     match values.iter().position(|&item| !valid(item)) {
         None => Ok(()),
-        Some(row) => Err(value(column, row, values[row], expected)),
+        Some(row) => Err(value(column, row, &values[row], expected)),
     }
 }
 
-fn value(column: &'static str, row: usize, value: impl ToString, expected: &'static str) -> BatchError {
+fn value(column: &'static str, row: usize, value: &impl ToString, expected: &'static str) -> BatchError {
     BatchError::Value { column, row, value: value.to_string(), expected }
 }

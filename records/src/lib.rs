@@ -25,6 +25,7 @@
 //! ```
 
 pub mod batch;
+pub mod body;
 mod builder;
 mod check;
 pub mod dictionary;
@@ -35,6 +36,4 @@ pub mod time;
 pub use batch::{Batch, Columns, Record};
 pub use builder::{BatchBuilder, TextFull};
 pub use check::BatchError;
-pub use metrics::{
-    Attributes, Event, EventMetrics, Metrics, MetricsRef, Network, NetworkMetrics, Outcome,
-};
+pub use metrics::{Attributes, Event, EventMetrics, Metrics, MetricsRef, Network, NetworkMetrics, Outcome};

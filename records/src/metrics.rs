@@ -130,6 +130,15 @@ pub enum Outcome {
 }
 
 impl Outcome {
+    /// How an event of this status ended.
+    pub fn of_status(status: &str) -> Self {
+        match status {
+            "completed" => Self::Success,
+            "failed" => Self::Failure,
+            _ => Self::Unknown,
+        }
+    }
+
     /// The word that ECS uses for `event.outcome`
     /// (<https://www.elastic.co/guide/en/ecs/current/ecs-allowed-values-event-outcome.html>).
     pub fn as_str(self) -> &'static str {
@@ -149,11 +158,7 @@ impl Event<'_> {
 
     /// By the status.
     pub fn outcome(&self) -> Outcome {
-        match self.status {
-            "completed" => Outcome::Success,
-            "failed" => Outcome::Failure,
-            _ => Outcome::Unknown,
-        }
+        Outcome::of_status(self.status)
     }
 
     /// An owned copy.

@@ -1,5 +1,7 @@
 //! The packed batch against its owned records: what goes in comes out, and no bytes make reading one panic.
 
+#![expect(clippy::unwrap_used, reason = "a test")]
+
 use metricast_records::batch::{ABSENT, AttributeColumns, EventColumns, NetworkColumns};
 use metricast_records::{
     Batch, BatchBuilder, BatchError, Columns, EventMetrics, Metrics, NetworkMetrics, dictionary, input,
@@ -179,8 +181,8 @@ fn columns() -> impl Strategy<Value = Columns> {
             process_id,
         },
     );
-    let attributes = (column(), column(), column())
-        .prop_map(|(row_ends, keys, values)| AttributeColumns { row_ends, keys, values });
+    let attributes =
+        (column(), column(), column()).prop_map(|(row_ends, keys, values)| AttributeColumns { row_ends, keys, values });
     let text = prop_oneof![vec(any::<u8>(), 0..6), Just("aü".as_bytes().to_vec())];
     let ends = prop_oneof![Just(vec![0, 1, 3]), vec(0..6_u32, 0..4)];
     (text, ends, events, attributes, vec(0..5_u64, 0..4), times()).prop_map(
@@ -213,7 +215,7 @@ fn damage(columns: &mut Columns, (what, at, value): (u8, usize, u32)) {
         5 => set(&mut columns.attributes.row_ends, at, value % 8),
         6 => set(&mut columns.attributes.keys, at, value),
         7 => set(&mut columns.offsets, at, u64::from(value)),
-        8 => set(&mut columns.received, at, f64::from(value) * -1.0),
+        8 => set(&mut columns.received, at, -f64::from(value)),
         9 => set(&mut columns.events.end_time, at, f64::from(value % 2)),
         10 => columns.events.status.truncate(at % 4),
         _ => columns.text.truncate(at % 16),

@@ -61,10 +61,18 @@ fn check_object(entries: &Map<String, Value>, schema: &Value, path: &str) -> Res
         match object["properties"].get(key) {
             Some(of_value) => check_keys(value, of_value, &path)?,
             None if object.get("additionalProperties").is_some_and(|more| *more != Value::Bool(false)) => {}
-            None => return Err(PublishError::misconfigured(path, unknown_key(key, known.map(|(name, _)| name.as_str())))),
+            None => {
+                return Err(PublishError::misconfigured(path, unknown_key(key, known.map(|(name, _)| name.as_str()))));
+            }
         }
     }
-    match object["required"].as_array().into_iter().flatten().filter_map(Value::as_str).find(|key| !entries.contains_key(*key)) {
+    match object["required"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .filter_map(Value::as_str)
+        .find(|key| !entries.contains_key(*key))
+    {
         None => Ok(()),
         Some(missing) => {
             let what = object["properties"][missing]["description"].as_str().unwrap_or_default();
@@ -146,7 +154,10 @@ mod tests {
 
     #[test]
     fn an_unknown_key_names_the_nearest_or_all() {
-        assert_eq!(fault(r#"{"hosts": [], "index_prefx": "a"}"#), "index_prefx: unknown key; did you mean `index_prefix`?");
+        assert_eq!(
+            fault(r#"{"hosts": [], "index_prefx": "a"}"#),
+            "index_prefx: unknown key; did you mean `index_prefix`?"
+        );
         assert_eq!(
             fault(r#"{"hosts": [], "zzz": 1}"#),
             "zzz: unknown key; the keys are hosts, index_prefix, labels, port, streams"

@@ -65,7 +65,7 @@ macro_rules! export {
         #[cfg(target_arch = "wasm32")]
         const _: () = {
             type Plugin = $crate::adapter::Plugin<$publisher>;
-            $crate::bindings::export_plugin!(Plugin with_types_in $crate::bindings);
+    $crate::bindings::export_plugin!(Plugin with_types_in $crate::bindings);
         };
     };
 }

@@ -77,16 +77,16 @@ impl Record<'_> {
             error
         })
     }
+}
 
-    fn attributes<'a>(&self, fields: &mut Fields<'a>, value: AttributesValue<'a>) -> Result<(), Refusal> {
-        match value {
-            AttributesValue::Pairs(pairs) => {
-                pairs.into_iter().try_for_each(|(key, value)| fields.insert_attribute(key, value))
-            }
-            AttributesValue::Other(Value::Null) => Ok(()),
-            AttributesValue::Other(value) => {
-                Err(Refusal(format!("attributes: an object of texts, numbers and booleans, and this is {value}")))
-            }
+fn insert_attributes<'a>(fields: &mut Fields<'a>, value: AttributesValue<'a>) -> Result<(), Refusal> {
+    match value {
+        AttributesValue::Pairs(pairs) => {
+            pairs.into_iter().try_for_each(|(key, value)| fields.insert_attribute(key, value))
+        }
+        AttributesValue::Other(Value::Null) => Ok(()),
+        AttributesValue::Other(value) => {
+            Err(Refusal(format!("attributes: an object of texts, numbers and booleans, and this is {value}")))
         }
     }
 }
@@ -118,7 +118,7 @@ impl<'de> Visitor<'de> for Record<'_> {
                     if again {
                         Err(Refusal("attributes: the key stands twice".to_owned()))
                     } else {
-                        self.attributes(&mut fields, value)
+                        insert_attributes(&mut fields, value)
                     }
                 }
                 None => fields.insert_attribute(key, entries.next_value()?),

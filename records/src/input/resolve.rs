@@ -78,8 +78,7 @@ fn network(mut fields: Fields<'_>) -> Result<Parsed<'_>, Refusal> {
     let bytes_received = whole(&mut fields, Key::BytesReceived, u64::MAX)?.unwrap_or(0);
     let error = error(&mut fields);
     discard_derived(&mut fields);
-    let attributes =
-        fields.into_attributes(&[Key::EventName, Key::Status, Key::RetryCount, Key::ProcessId])?;
+    let attributes = fields.into_attributes(&[Key::EventName, Key::Status, Key::RetryCount, Key::ProcessId])?;
     let network = ParsedNetwork {
         operation,
         task_id,
@@ -125,9 +124,9 @@ fn network_times(fields: &mut Fields<'_>) -> Result<(f64, Option<f64>), Refusal>
             };
             Ok((within_range(Key::Latency, end - latency)?, Some(end)))
         }
-        (None, None) => Err(refusal(
-            "start_time is missing: seconds since 1970 or RFC 3339 text; or latency beside a timestamp",
-        )),
+        (None, None) => {
+            Err(refusal("start_time is missing: seconds since 1970 or RFC 3339 text; or latency beside a timestamp"))
+        }
     }
 }
 
@@ -244,9 +243,8 @@ fn error<'a>(fields: &mut Fields<'a>) -> Option<Text<'a>> {
 }
 
 fn whole(fields: &mut Fields<'_>, key: Key, largest: u64) -> Result<Option<u64>, Refusal> {
-    let too_large = |value: &dyn std::fmt::Display| {
-        Refusal(format!("{}: {value} is above the largest, {largest}", key.name()))
-    };
+    let too_large =
+        |value: &dyn std::fmt::Display| Refusal(format!("{}: {value} is above the largest, {largest}", key.name()));
     match fields.take(key) {
         None | Some(Value::Null) => Ok(None),
         Some(Value::Whole(value)) if value <= largest => Ok(Some(value)),

@@ -99,7 +99,10 @@ mod tests {
     fn a_response_of_any_status_comes_whole() {
         let url = answer_once(b"HTTP/1.1 503 x\r\nRetry-After: 7\r\nContent-Length: 2\r\n\r\nhi");
         let response = Request::new(Method::Post, &url).body(b"{}").send().unwrap();
-        assert_eq!((response.status, response.body.as_slice(), response.header("retry-after")), (503, &b"hi"[..], Some("7")));
+        assert_eq!(
+            (response.status, response.body.as_slice(), response.header("retry-after")),
+            (503, &b"hi"[..], Some("7"))
+        );
         assert!(!response.is_success());
     }
 

@@ -146,9 +146,9 @@ fn read_stream(stream: &InputStream, limit: usize, deadline: &Deadline) -> Resul
     let mut bytes = Vec::new();
     loop {
         match stream.read(READ_AT_ONCE) {
-            Ok(some) if some.is_empty() => deadline
-                .wait(&stream.subscribe())
-                .map_err(|TimedOut| in_doubt("the response did not end in time"))?,
+            Ok(some) if some.is_empty() => {
+                deadline.wait(&stream.subscribe()).map_err(|TimedOut| in_doubt("the response did not end in time"))?
+            }
             Ok(some) if bytes.len() + some.len() > limit => return Err(Error::TooLong { limit }),
             Ok(some) => bytes.extend_from_slice(&some),
             Err(StreamError::Closed) => return Ok(bytes),

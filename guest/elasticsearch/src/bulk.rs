@@ -1,0 +1,158 @@
+//! A batch as the body of `_bulk`: for each record a line that says `create`, and a line that is its document.
+//!
+//! # Ids
+//! A record's `_id` is the queue's epoch, a dash and its offset, so that a record that is sent again is the same
+//! document again. Of the epoch, ASCII letters and digits stand as they are and any other byte is `_` and two
+//! hexadecimal digits. The offset is written with 32 digits (`0`–`9`, `a`–`v`), the first character saying how many
+//! follow: `k3x9-410g` is offset 1,040 of epoch `k3x9`. That is short, safe in a URL, and in one epoch later records
+//! have ids that sort later, which is what Lucene looks up fastest. A record without an epoch has no id.
+
+use metricast_sdk::{Batch, PublishError};
+
+use crate::document::{self, Stamp, Writer};
+use crate::json::{Json, Texts};
+use crate::options::{Config, Options};
+
+/// How long an `_id` may be
+/// (<https://www.elastic.co/guide/en/elasticsearch/reference/current/mapping-id-field.html>).
+const MAX_ID: usize = 512;
+const LONGEST_OFFSET: usize = 14;
+
+/// Writes bodies of `_bulk`, all of them into one buffer.
+#[derive(Debug)]
+pub struct Encoder {
+    daily: bool,
+    event: Kind,
+    network: Kind,
+    json: Json,
+    marks: Vec<u8>,
+    warned: bool,
+}
+
+/// What is the same in all records of a kind.
+#[derive(Debug)]
+struct Kind {
+    /// Up to the index's name.
+    action: Vec<u8>,
+    /// From the end of the fields on.
+    tail: Vec<u8>,
+}
+
+impl Kind {
+    fn new(options: &Options, kind: &str, index: &str) -> Self {
+        let action = format!(r#"{{"create":{{"_index":"{index}"#).into_bytes();
+        Self { action, tail: document::tail(options, kind) }
+    }
+}
+
+impl Encoder {
+    /// An encoder for a config.
+    ///
+    /// # Errors
+    /// [`PublishError::Misconfigured`] where the config cannot be.
+    pub fn new(config: &Config) -> Result<Self, PublishError> {
+        Ok(Self::with_options(&Options::try_from(config)?))
+    }
+
+    pub(crate) fn with_options(options: &Options) -> Self {
+        Self {
+            daily: options.layout.daily,
+            event: Kind::new(options, "event", &options.layout.event),
+            network: Kind::new(options, "network", &options.layout.network),
+            json: Json::default(),
+            marks: Vec::new(),
+            warned: false,
+        }
+    }
+
+    /// The body for some of a batch's records, by their indexes.
+    ///
+    /// # Panics
+    /// On an index that is not of the batch.
+    ///
+    /// # Errors
+    /// [`PublishError::Internal`] where the epoch is too long for an id.
+    pub fn encode(&mut self, batch: &Batch, rows: &[u32]) -> Result<&[u8], PublishError> {
+        let id = id_prefix(batch.epoch())?;
+        self.json.bytes.clear();
+        let texts = Texts::new(batch, std::mem::take(&mut self.marks));
+        let mut writer = Writer { json: &mut self.json, batch, texts, dropped_attributes: 0 };
+        let events = batch.event_columns().event_name.len();
+        for &row in rows {
+            let index = row as usize;
+            let network = index.checked_sub(events);
+            let stamp = stamp(batch, index, network);
+            let kind = if network.is_some() { &self.network } else { &self.event };
+            action(writer.json, &kind.action, self.daily.then_some(&stamp), &id, batch.offsets()[index]);
+            match network {
+                None => writer.event(index, &stamp, &kind.tail),
+                Some(index) => writer.network(index, &stamp, &kind.tail),
+            }
+        }
+        let dropped = writer.dropped_attributes;
+        self.marks = writer.texts.into_marks();
+        self.warn_of_dropped(dropped);
+        Ok(&self.json.bytes)
+    }
+
+    fn warn_of_dropped(&mut self, dropped: usize) {
+        if dropped > 0 && !std::mem::replace(&mut self.warned, true) {
+            metricast_sdk::log::warn(format_args!(
+                "left out {dropped} attributes whose key has a NUL in it, which Elasticsearch refuses; this is said once"
+            ));
+        }
+    }
+}
+
+fn stamp(batch: &Batch, index: usize, network: Option<usize>) -> Stamp {
+    match network {
+        None => document::timestamp(batch.event_columns().start_time[index], batch.event_columns().end_time[index]),
+        Some(row) => document::timestamp(batch.network_columns().start_time[row], batch.network_columns().end_time[row]),
+    }
+}
+
+fn action(json: &mut Json, start: &[u8], day: Option<&Stamp>, id: &[u8], offset: u64) {
+    json.raw(start);
+    if let Some([y0, y1, y2, y3, _, m0, m1, _, d0, d1, ..]) = day {
+        json.raw(&[b'-', *y0, *y1, *y2, *y3, b'.', *m0, *m1, b'.', *d0, *d1]);
+    }
+    if !id.is_empty() {
+        json.raw(id);
+        push_offset(&mut json.bytes, offset);
+    }
+    json.raw(b"\"}}\n");
+}
+
+/// From the end of the index's name up to the offset; empty where the records have no place in a queue.
+fn id_prefix(epoch: &str) -> Result<Vec<u8>, PublishError> {
+    if epoch.is_empty() {
+        return Ok(Vec::new());
+    }
+    let mut id = Vec::new();
+    for byte in epoch.bytes() {
+        if byte.is_ascii_alphanumeric() {
+            id.push(byte);
+        } else {
+            id.extend_from_slice(format!("_{byte:02x}").as_bytes());
+        }
+    }
+    id.push(b'-');
+    if id.len() + LONGEST_OFFSET > MAX_ID {
+        let what = format!("an epoch of {} bytes is too long: an id has {MAX_ID} at most", epoch.len());
+        return Err(PublishError::Internal(what));
+    }
+    Ok([b"\",\"_id\":\"", id.as_slice()].concat())
+}
+
+fn push_offset(out: &mut Vec<u8>, offset: u64) {
+    const DIGITS: &[u8; 32] = b"0123456789abcdefghijklmnopqrstuv";
+    let count = (u64::BITS - (offset | 1).leading_zeros()).div_ceil(5);
+    out.push(DIGITS[count as usize]);
+    for place in (0..count).rev() {
+        out.push(DIGITS[(offset >> (place * 5)) as usize & 31]);
+    }
+}
+
+#[cfg(test)]
+#[path = "bulk_tests.rs"]
+mod tests;

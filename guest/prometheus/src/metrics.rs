@@ -1,0 +1,180 @@
+//! The metrics that are kept, and the series in which one kind of record is counted.
+//!
+//! When a name is first seen, the series of its usual ends stand at 0 before anything is counted in them: the first
+//! value of a series is invisible to `increase()`, and the first failure should not be.
+
+use metricast_sdk::Outcome;
+use metricast_series::{
+    Builder, Counter, CounterFamily, DefineError, Descriptor, Gauge, GaugeFamily, Histogram, HistogramFamily, Registry,
+};
+
+use crate::options::Options;
+
+/// The statuses of an event that ended as events do.
+const USUAL_STATUSES: [&str; 2] = ["completed", "failed"];
+
+/// Why a record is in no histogram: it has not ended.
+const NO_END: &str = "no_end";
+
+/// The families of the registry.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Metrics {
+    durations: HistogramFamily,
+    retries: CounterFamily,
+    bytes: CounterFamily,
+    latencies: HistogramFamily,
+    extra: Option<Extra>,
+    unobserved: CounterFamily,
+}
+
+/// The families that a config key turns off.
+#[derive(Clone, Copy, Debug)]
+struct Extra {
+    records: CounterFamily,
+    operations: CounterFamily,
+    completions: GaugeFamily,
+}
+
+/// Where events of one name and status are counted.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct EventSeries {
+    pub(crate) retries: Counter,
+    pub(crate) records: Option<Counter>,
+    /// Made by the first event that has an end.
+    pub(crate) ended: Option<EndedSeries>,
+}
+
+/// Where events of one name and status are counted that have an end.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct EndedSeries {
+    pub(crate) duration: Histogram,
+    pub(crate) completion: Option<Gauge>,
+}
+
+/// Where network operations of one name and outcome are counted.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct NetworkSeries {
+    pub(crate) sent: Counter,
+    pub(crate) received: Counter,
+    pub(crate) latency: Histogram,
+    pub(crate) operations: Option<Counter>,
+}
+
+impl Metrics {
+    /// Defines the families, in the order in which they are shown, and the registry that has them.
+    pub(crate) fn define(options: &Options) -> Result<(Self, Registry), DefineError> {
+        let mut builder = Registry::builder(options.series_limit);
+        let durations = builder.histogram(event_duration(), options.event_buckets.clone())?;
+        let retries = builder.counter(event_retries())?;
+        let bytes = builder.counter(network_bytes())?;
+        let latencies = builder.histogram(network_latency(), options.network_buckets.clone())?;
+        let extra = if options.extra_metrics { Some(Extra::define(&mut builder)?) } else { None };
+        let unobserved = builder.counter(unobserved())?;
+        Ok((Self { durations, retries, bytes, latencies, extra, unobserved }, builder.build()))
+    }
+
+    /// The counter of records that have not ended.
+    pub(crate) fn without_end(&self, registry: &mut Registry) -> Counter {
+        registry.counter(self.unobserved, &[NO_END])
+    }
+
+    /// The series of events of this name and status.
+    pub(crate) fn event(&self, registry: &mut Registry, [name, status]: [&str; 2]) -> EventSeries {
+        let known = registry.find_counter(self.retries, &[name]);
+        let series = EventSeries {
+            retries: known.unwrap_or_else(|| registry.counter(self.retries, &[name])),
+            records: self.extra.map(|extra| registry.counter(extra.records, &[name, status])),
+            ended: None,
+        };
+        if known.is_none() {
+            self.declare_event(registry, name);
+        }
+        series
+    }
+
+    /// The series of events of this name and status that have an end.
+    pub(crate) fn ended(&self, registry: &mut Registry, labels: [&str; 2]) -> EndedSeries {
+        EndedSeries {
+            duration: registry.histogram(self.durations, &labels),
+            completion: self.extra.map(|extra| registry.gauge(extra.completions, &labels)),
+        }
+    }
+
+    /// The series of network operations of this name and outcome.
+    pub(crate) fn network(&self, registry: &mut Registry, operation: &str, outcome: Outcome) -> NetworkSeries {
+        let operations = self.extra.map(|extra| {
+            let counter = registry.counter(extra.operations, &[operation, outcome.as_str()]);
+            registry.declare_counter(extra.operations, &[operation, Outcome::Success.as_str()]);
+            registry.declare_counter(extra.operations, &[operation, Outcome::Failure.as_str()]);
+            counter
+        });
+        NetworkSeries {
+            sent: registry.counter(self.bytes, &[operation, "sent"]),
+            received: registry.counter(self.bytes, &[operation, "received"]),
+            latency: registry.histogram(self.latencies, &[operation]),
+            operations,
+        }
+    }
+
+    fn declare_event(&self, registry: &mut Registry, name: &str) {
+        for status in USUAL_STATUSES {
+            registry.declare_histogram(self.durations, &[name, status]);
+            if let Some(extra) = self.extra {
+                registry.declare_counter(extra.records, &[name, status]);
+            }
+        }
+    }
+}
+
+impl Extra {
+    fn define(builder: &mut Builder) -> Result<Self, DefineError> {
+        Ok(Self {
+            records: builder.counter(event_records())?,
+            operations: builder.counter(network_operations())?,
+            completions: builder.gauge(event_last_completion())?,
+        })
+    }
+}
+
+fn event_duration() -> Descriptor {
+    let help = "How long events took from start to end, by name and status. \
+                Events without an end are only in metricast_unobserved_total.";
+    Descriptor::new("event_duration_seconds", help).unit("seconds").label("event_name").label("status")
+}
+
+fn event_retries() -> Descriptor {
+    Descriptor::new("event_retries", "Failed attempts that events report, by name.").label("event_name")
+}
+
+fn network_bytes() -> Descriptor {
+    let help = "Bytes that network operations moved, by operation and direction (sent or received).";
+    Descriptor::new("network_bytes", help).unit("bytes").label("operation").fixed_label("direction")
+}
+
+fn network_latency() -> Descriptor {
+    let help = "How long network operations took from start to end, failed ones too, by operation. \
+                Operations still under way are only in metricast_unobserved_total.";
+    Descriptor::new("network_latency_seconds", help).unit("seconds").label("operation")
+}
+
+fn event_records() -> Descriptor {
+    let help = "Events taken in, with and without an end, by name and status. \
+                The rate of failed divided by the rate of all is the failure ratio.";
+    Descriptor::new("event_records", help).label("event_name").label("status")
+}
+
+fn network_operations() -> Descriptor {
+    let help = "Network operations taken in, by operation and outcome: failure where there was an error, else success.";
+    Descriptor::new("network_operations", help).label("operation").fixed_label("outcome")
+}
+
+fn event_last_completion() -> Descriptor {
+    let help = "When the latest event of this name and status ended, by the record's own time, in seconds since 1970. \
+                time() minus it is how long ago that was.";
+    Descriptor::new("event_last_completion_timestamp_seconds", help).unit("seconds").label("event_name").label("status")
+}
+
+fn unobserved() -> Descriptor {
+    let help = "Records that no histogram observes, by reason: no_end is an event or operation that has not ended.";
+    Descriptor::new("metricast_unobserved", help).fixed_label("reason")
+}

@@ -1,0 +1,206 @@
+//! What is kept, and what a second delivery, another cut or a restart may change: nothing.
+
+use metricast_prometheus::{BucketLists, Config, PrometheusPublisher};
+use metricast_records::BatchBuilder;
+use metricast_sdk::{Batch, EventMetrics, Metrics, NetworkMetrics, PublishError, Publisher, Saved};
+use proptest::prelude::*;
+
+fn event(name: &str, status: &str, retries: u32, seconds: Option<f64>) -> Metrics {
+    Metrics::Event(EventMetrics {
+        event_name: name.to_owned(),
+        task_id: "task".to_owned(),
+        start_time: 1000.0,
+        end_time: seconds.map(|seconds| 1000.0 + seconds),
+        status: status.to_owned(),
+        error: None,
+        retry_count: retries,
+        process_id: None,
+        attributes: Vec::new(),
+    })
+}
+
+fn network(operation: &str, error: Option<String>, bytes: u64, seconds: Option<f64>) -> Metrics {
+    Metrics::Network(NetworkMetrics {
+        operation: operation.to_owned(),
+        task_id: None,
+        host: "host".to_owned(),
+        port: 80,
+        start_time: 2000.0,
+        end_time: seconds.map(|seconds| 2000.0 + seconds),
+        bytes_sent: bytes,
+        bytes_received: bytes / 2,
+        error,
+        attributes: Vec::new(),
+    })
+}
+
+fn record() -> impl Strategy<Value = Metrics> {
+    let seconds = || prop::option::of(0.0..100.0_f64);
+    let status = prop_oneof![Just("completed"), Just("failed"), Just("pending"), Just("odd")];
+    prop_oneof![
+        ("[a-e]", status, 0..4_u32, seconds()).prop_map(|(name, status, n, s)| event(&name, status, n, s)),
+        ("[a-e]", prop::option::of("oops"), any::<u64>(), seconds())
+            .prop_map(|(name, e, n, s)| network(&name, e, n, s)),
+    ]
+}
+
+fn batch(records: &[Metrics]) -> Batch {
+    let mut builder = BatchBuilder::new();
+    for record in records {
+        builder.push(&record.as_ref(), 3000.0).expect("there is room");
+    }
+    builder.finish()
+}
+
+fn opened(config: &Config, state: Option<Saved>) -> PrometheusPublisher {
+    PrometheusPublisher::open(config.clone(), state).expect("opened")
+}
+
+fn page(publisher: &PrometheusPublisher) -> String {
+    String::from_utf8(publisher.scrape("").expect("a page").body).expect("a page is UTF-8")
+}
+
+/// The page after these records in one batch.
+fn at_once(config: &Config, records: &[Metrics]) -> String {
+    let mut publisher = opened(config, None);
+    publisher.publish(&batch(records).placed("epoch", 0)).expect("taken");
+    page(&publisher)
+}
+
+fn limited(series_limit: u64) -> Config {
+    Config { series_limit, ..Config::default() }
+}
+
+/// A batch of the records from `start` to `end`, and what happens after it.
+#[derive(Clone, Copy, Debug)]
+enum Then {
+    Nothing,
+    SendAgain,
+    Restart,
+    /// The process dies: the state is that of an earlier snapshot, and all since then comes again.
+    Crash,
+}
+
+fn then() -> impl Strategy<Value = Then> {
+    prop_oneof![Just(Then::Nothing), Just(Then::SendAgain), Just(Then::Restart), Just(Then::Crash)]
+}
+
+proptest! {
+    #[test]
+    fn however_it_is_cut_sent_again_or_restarted_the_page_is_the_same(
+        records in prop::collection::vec(record(), 1..60),
+        steps in prop::collection::vec((1..20_usize, then()), 60),
+        limit in prop_oneof![1..8_u64, Just(10_000)],
+    ) {
+        let config = limited(limit);
+        let mut publisher = opened(&config, None);
+        let (mut kept, mut from) = (publisher.snapshot(), 0);
+        for (size, then) in steps {
+            let to = records.len().min(from + size);
+            let batch = batch(&records[from..to]).placed("epoch", from as u64);
+            publisher.publish(&batch).expect("taken");
+            from = to;
+            match then {
+                Then::Nothing => {}
+                Then::SendAgain => { publisher.publish(&batch.with_redelivered(true)).expect("taken"); }
+                Then::Restart => {
+                    kept = publisher.snapshot();
+                    publisher = opened(&config, kept.clone());
+                }
+                Then::Crash => {
+                    publisher = opened(&config, kept.clone());
+                    from = kept.as_ref().map_or(0, |saved| saved.next_offset as usize);
+                }
+            }
+        }
+        publisher.publish(&batch(&records[from..]).placed("later epoch", from as u64)).expect("taken");
+        prop_assert_eq!(page(&publisher), at_once(&config, &records));
+    }
+
+    #[test]
+    fn in_another_order_the_samples_are_the_same(records in prop::collection::vec(record(), 1..60), turn: prop::sample::Index) {
+        let config = limited(10_000);
+        let (first, second) = records.split_at(turn.index(records.len()));
+        let mut publisher = opened(&config, None);
+        publisher.publish(&batch(second)).expect("taken");
+        publisher.publish(&batch(first)).expect("taken");
+        let (turned, straight) = (page(&publisher), at_once(&config, &records));
+        prop_assert_eq!(sorted(&turned), sorted(&straight));
+    }
+}
+
+/// The lines in an order of their own, with sums rounded: floats add up a little differently in another order.
+fn sorted(page: &str) -> Vec<String> {
+    let mut lines: Vec<String> = page
+        .lines()
+        .map(|line| match line.rsplit_once(' ') {
+            Some((series, value)) if series.contains("_sum") => {
+                format!("{series} {:.9}", value.parse::<f64>().expect("a number"))
+            }
+            _ => line.to_owned(),
+        })
+        .collect();
+    lines.sort();
+    lines
+}
+
+#[test]
+fn records_without_a_place_count_each_time_and_move_no_watermark() {
+    let mut publisher = opened(&Config::default(), None);
+    let batch = batch(&[event("a", "completed", 0, Some(0.5))]);
+    publisher.publish(&batch).expect("taken");
+    publisher.publish(&batch).expect("taken");
+    assert!(page(&publisher).contains("event_records_total{event_name=\"a\",status=\"completed\"} 2\n"));
+    assert_eq!(publisher.snapshot().map(|saved| saved.next_offset), Some(0));
+}
+
+#[test]
+fn the_first_sight_of_a_name_shows_its_usual_ends_at_zero() {
+    let page = at_once(&Config::default(), &[event("a", "pending", 0, None), network("get", None, 8, None)]);
+    for line in [
+        "event_duration_seconds_count{event_name=\"a\",status=\"completed\"} 0\n",
+        "event_duration_seconds_bucket{event_name=\"a\",status=\"failed\",le=\"+Inf\"} 0\n",
+        "event_records_total{event_name=\"a\",status=\"pending\"} 1\n",
+        "event_records_total{event_name=\"a\",status=\"failed\"} 0\n",
+        "network_operations_total{operation=\"get\",outcome=\"success\"} 1\n",
+        "network_operations_total{operation=\"get\",outcome=\"failure\"} 0\n",
+        "network_bytes_total{operation=\"get\",direction=\"received\"} 4\n",
+        "network_latency_seconds_count{operation=\"get\"} 0\n",
+        "metricast_unobserved_total{reason=\"no_end\"} 2\n",
+    ] {
+        assert!(page.contains(line), "{line}{page}");
+    }
+    assert!(!page.contains("event_duration_seconds_count{event_name=\"a\",status=\"pending\"}"), "{page}");
+    assert!(!page.contains("event_last_completion_timestamp_seconds{"), "{page}");
+}
+
+#[test]
+fn a_state_of_another_kind_is_refused_by_its_own_error() {
+    let mut publisher = opened(&Config::default(), None);
+    publisher.publish(&batch(&[event("a", "completed", 0, None)]).placed("epoch", 41)).expect("taken");
+    let good = publisher.snapshot().expect("state");
+    assert_eq!(good.next_offset, 42);
+    let refused = |saved: Saved| match PrometheusPublisher::open(Config::default(), Some(saved)) {
+        Err(PublishError::StateIncompatible(reason)) => reason,
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(refused(Saved { version: 9, ..good.clone() }), "the state has version 9, this plugin's is 1");
+    assert_eq!(
+        refused(Saved { next_offset: 50, ..good.clone() }),
+        "the state is of the records before offset 42, and it was saved as if before 50"
+    );
+    assert_eq!(refused(Saved { state: Vec::new(), ..good.clone() }), "these bytes are no snapshot of metrics");
+    let mut damaged = good;
+    damaged.state[30] ^= 1;
+    assert_eq!(refused(damaged), "the snapshot is damaged: its checksum does not fit");
+}
+
+#[test]
+fn other_buckets_start_their_histogram_anew_and_nothing_else() {
+    let mut publisher = opened(&Config::default(), None);
+    publisher.publish(&batch(&[event("a", "completed", 3, Some(0.5))]).placed("epoch", 0)).expect("taken");
+    let buckets = BucketLists { events: vec![1.0], ..BucketLists::default() };
+    let page = page(&opened(&Config { buckets, ..Config::default() }, publisher.snapshot()));
+    assert!(!page.contains("event_duration_seconds_count"), "{page}");
+    assert!(page.contains("event_retries_total{event_name=\"a\"} 3\n"), "{page}");
+}

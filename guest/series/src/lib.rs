@@ -1,0 +1,72 @@
+//! Counters, gauges and histograms by label, and what shows and keeps them: the text formats of Prometheus and
+//! OpenMetrics, and snapshots.
+//!
+//! This is logic alone: no clock, no randomness, no sockets, no bindings. What went in, and in which order, decides
+//! every byte that comes out, so a replay after a crash ends where the first run was. It is not a general metrics
+//! client: one thread records, families are defined at the start, and each family holds a bounded number of series.
+//!
+//! ```
+//! use metricast_series::{Buckets, Descriptor, Registry, SeriesLimit, negotiate};
+//!
+//! let mut families = Registry::builder(SeriesLimit::new(2)?);
+//! let sent = families.counter(Descriptor::new("sent_bytes", "Bytes sent.").unit("bytes").label("to"))?;
+//! let took = families.histogram(Descriptor::new("took_seconds", "Time taken.").unit("seconds"), Buckets::new(&[1.0])?)?;
+//! let mut registry = families.build();
+//!
+//! for to in ["a", "b", "c", "d"] {
+//!     let counter = registry.counter(sent, &[to]);
+//!     registry.add(counter, 10, 1);
+//! }
+//! let histogram = registry.histogram(took, &[]);
+//! registry.observe(histogram, 0.25);
+//!
+//! let mut page = Vec::new();
+//! negotiate("application/openmetrics-text").encode(&registry, &mut page);
+//! assert_eq!(
+//!     String::from_utf8(page)?,
+//!     r#"# TYPE sent_bytes counter
+//! ## UNIT sent_bytes bytes
+//! ## HELP sent_bytes Bytes sent.
+//! sent_bytes_total{to="a"} 10
+//! sent_bytes_total{to="b"} 10
+//! sent_bytes_total{to="__other__"} 20
+//! ## TYPE took_seconds histogram
+//! ## UNIT took_seconds seconds
+//! ## HELP took_seconds Time taken.
+//! took_seconds_bucket{le="1.0"} 1
+//! took_seconds_bucket{le="+Inf"} 1
+//! took_seconds_sum 0.25
+//! took_seconds_count 1
+//! ## TYPE metricast_series_overflow counter
+//! ## HELP metricast_series_overflow Values recorded under __other__, because their family is full.
+//! metricast_series_overflow_total{family="sent_bytes"} 2
+//! ## EOF
+//! "#
+//! );
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+pub mod accept;
+pub mod cap;
+mod descriptor;
+mod escape;
+mod family;
+pub mod histogram;
+pub mod labels;
+mod number;
+pub mod open_metrics;
+mod registry;
+mod samples;
+mod search;
+pub mod snapshot;
+mod sum;
+pub mod text;
+mod view;
+
+pub use accept::{Format, Negotiated, negotiate};
+pub use cap::{SeriesLimit, SeriesLimitError};
+pub use descriptor::{DefineError, Descriptor};
+pub use histogram::{Buckets, BucketsError};
+pub use labels::LabelTable;
+pub use registry::{Builder, Counter, CounterFamily, Gauge, GaugeFamily, Histogram, HistogramFamily, Registry};
+pub use snapshot::{Restored, SnapshotError};

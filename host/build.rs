@@ -1,0 +1,36 @@
+//! Builds the bundled plugins and lists them in `bundled.rs` for `src/plugin/source.rs`.
+
+use std::fmt::Write;
+use std::path::{Path, PathBuf};
+use std::{env, fs};
+
+use anyhow::{Context, Result};
+use xtask::guests;
+
+/// What a bundled plugin's package is called before the name that users know it by.
+const PREFIX: &str = "metricast-";
+
+fn main() -> Result<()> {
+    println!("cargo::rerun-if-changed=build.rs");
+    let out_dir = PathBuf::from(env::var_os("OUT_DIR").context("cargo sets OUT_DIR")?);
+    let target_dir = guests::target_dir_from_out_dir(&out_dir);
+    let present = fs::read_to_string("../Cargo.toml")?; // INTERIM: until both guests are members
+    let packages: Vec<&str> =
+        guests::BUNDLED.iter().copied().filter(|name| present.contains(&name.replace("metricast-", "guest/"))).collect();
+    let packages = &packages[..];
+    let components = guests::build(packages, &target_dir)?;
+    guests::rerun_if_changed(packages, &target_dir)?;
+    fs::write(out_dir.join("bundled.rs"), list(packages, &components)?)?;
+    Ok(())
+}
+
+fn list(packages: &[&str], components: &[PathBuf]) -> Result<String> {
+    let mut code = "pub(crate) const BUNDLED: &[Bundled] = &[\n".to_owned();
+    for (package, component) in packages.iter().zip(components) {
+        let name = package.strip_prefix(PREFIX).context("a bundled plugin's package is called after this project")?;
+        let component: &Path = component;
+        writeln!(code, "    Bundled {{ name: {name:?}, bytes: include_bytes!({component:?}) }},")?;
+    }
+    code.push_str("];\n");
+    Ok(code)
+}

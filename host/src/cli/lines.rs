@@ -1,0 +1,152 @@
+//! Files and standard input as numbered lines, with a bound on what one line may take in memory.
+
+use std::fs::File;
+use std::io::{self, BufRead, BufReader, Read};
+use std::path::{Path, PathBuf};
+
+use anyhow::Context as _;
+use metricast_records::input::MAX_LINE;
+
+const BLOCK: usize = 256 << 10;
+
+/// A file, or standard input as `-`.
+pub(super) struct Input {
+    /// As it is named to people.
+    pub(super) name: String,
+    /// Bytes, where that is known.
+    pub(super) size: Option<u64>,
+    pub(super) lines: Lines<Box<dyn Read + Send>>,
+}
+
+/// Opens all of them before any is read, so that a wrong name is told before anything is done. None is standard input.
+pub(super) fn open(files: &[PathBuf]) -> anyhow::Result<Vec<Input>> {
+    if files.is_empty() {
+        return Ok(vec![standard_input()]);
+    }
+    files.iter().map(|path| if path == Path::new("-") { Ok(standard_input()) } else { open_file(path) }).collect()
+}
+
+fn standard_input() -> Input {
+    Input { name: "<stdin>".to_owned(), size: None, lines: Lines::new(Box::new(io::stdin())) }
+}
+
+fn open_file(path: &Path) -> anyhow::Result<Input> {
+    let context = || format!("cannot read {}", path.display());
+    let file = File::open(path).with_context(context)?;
+    let metadata = file.metadata().with_context(context)?;
+    if metadata.is_dir() {
+        anyhow::bail!("cannot read {}: it is a folder", path.display());
+    }
+    let size = metadata.is_file().then_some(metadata.len());
+    Ok(Input { name: path.display().to_string(), size, lines: Lines::new(Box::new(file)) })
+}
+
+/// Cuts bytes at LF only.
+pub(super) struct Lines<R> {
+    reader: BufReader<R>,
+    line: Vec<u8>,
+    number: u64,
+}
+
+/// One line, without its LF.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Line<'a> {
+    /// From 1.
+    pub(super) number: u64,
+    /// At most one byte more than [`MAX_LINE`], so that who parses it sees that it is too long.
+    pub(super) bytes: &'a [u8],
+    /// Bytes it takes in the input, its LF with it.
+    pub(super) length: u64,
+}
+
+impl<R: Read> Lines<R> {
+    pub(super) fn new(reader: R) -> Self {
+        Self { reader: BufReader::with_capacity(BLOCK, reader), line: Vec::new(), number: 0 }
+    }
+
+    /// Whether the next line may have to be waited for.
+    pub(super) fn would_wait(&self) -> bool {
+        self.reader.buffer().is_empty()
+    }
+
+    /// The next line, or none at the end.
+    pub(super) fn next(&mut self) -> io::Result<Option<Line<'_>>> {
+        self.line.clear();
+        let mut length = 0;
+        loop {
+            let block = match self.reader.fill_buf() {
+                Ok(block) => block,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                Err(error) => return Err(error),
+            };
+            let end = memchr::memchr(b'\n', block);
+            let text = &block[..end.unwrap_or(block.len())];
+            let room = (MAX_LINE + 1).saturating_sub(self.line.len());
+            self.line.extend_from_slice(&text[..text.len().min(room)]);
+            let taken = text.len() + usize::from(end.is_some());
+            length += taken as u64;
+            self.reader.consume(taken);
+            if end.is_some() || taken == 0 {
+                break;
+            }
+        }
+        if length == 0 {
+            return Ok(None);
+        }
+        self.number += 1;
+        Ok(Some(Line { number: self.number, bytes: &self.line, length }))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Gives a few bytes at a time.
+    struct Drip<'a>(&'a [u8]);
+
+    impl Read for Drip<'_> {
+        fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
+            let count = self.0.len().min(out.len()).min(3);
+            out[..count].copy_from_slice(&self.0[..count]);
+            self.0 = &self.0[count..];
+            Ok(count)
+        }
+    }
+
+    fn all(bytes: &[u8]) -> Vec<(u64, Vec<u8>, u64)> {
+        let mut lines = Lines::new(Drip(bytes));
+        let mut found = Vec::new();
+        while let Some(line) = lines.next().unwrap() {
+            found.push((line.number, line.bytes.to_vec(), line.length));
+        }
+        found
+    }
+
+    #[test]
+    fn lines_end_at_lf_only_and_the_last_needs_none() {
+        let found = all(b"one\n\ntwo\r\nlast");
+        let wanted: [(u64, &[u8], u64); 4] = [(1, b"one", 4), (2, b"", 1), (3, b"two\r", 5), (4, b"last", 4)];
+        assert_eq!(found, wanted.map(|(number, bytes, length)| (number, bytes.to_vec(), length)));
+        assert_eq!(all(b""), []);
+    }
+
+    #[test]
+    fn a_line_without_end_takes_no_more_than_its_bound() {
+        let long = vec![b'x'; 3 * MAX_LINE];
+        let mut bytes = long.clone();
+        bytes.extend_from_slice(b"\nnext\n");
+        let mut lines = Lines::new(bytes.as_slice());
+        let line = lines.next().unwrap().unwrap();
+        assert_eq!((line.bytes.len(), line.length), (MAX_LINE + 1, long.len() as u64 + 1));
+        assert_eq!(lines.next().unwrap().unwrap().bytes, b"next");
+    }
+
+    #[test]
+    fn a_wrong_name_is_told_before_anything_is_read() {
+        let error = open(&[PathBuf::from("-"), PathBuf::from("no/such.ndjson")]).err().unwrap();
+        assert!(format!("{error:#}").starts_with("cannot read no/such.ndjson: "), "{error:#}");
+        let folder = open(&[PathBuf::from("/")]).err().unwrap();
+        assert_eq!(folder.to_string(), "cannot read /: it is a folder");
+    }
+}

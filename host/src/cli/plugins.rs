@@ -1,0 +1,32 @@
+//! `metricast plugins`: what comes with metricast.
+
+use super::exit::Exit;
+use super::table::Table;
+use super::terminal;
+use super::workshop::{Workshop, about};
+use crate::plugin::{PluginSource, bundled};
+
+const EXAMPLES: &str = "\
+Examples:
+  metricast plugins
+  metricast inspect elasticsearch     one of them, with all of its settings
+
+A config names a bundled plugin, or the file of another one: plugin = \"plugins/mine.wasm\".";
+
+/// List the plugins that come with metricast
+#[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub(super) struct Plugins {}
+
+impl Plugins {
+    pub(super) fn run(&self) -> anyhow::Result<Exit> {
+        let workshop = Workshop::new()?;
+        let mut table = Table::new(&["plugin", "version", "what it does"]);
+        for name in bundled() {
+            let plugin = workshop.load(&PluginSource::Bundled(name))?;
+            table.row([name.to_owned(), plugin.description().version.clone(), about(&plugin)]);
+        }
+        terminal::print(table)?;
+        Ok(Exit::Clean)
+    }
+}

@@ -1,0 +1,71 @@
+//! `metricast publish`: files or standard input to the end, into the publishers of a config or a running metricast.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use http::Uri;
+
+use super::exit::Exit;
+use super::refused::Refused;
+use super::terminal::Terminal;
+use super::{chunks, client, send};
+
+const EXAMPLES: &str = "\
+Examples:
+  metricast publish --to http://127.0.0.1:4319 app.ndjson    into a running metricast
+  metricast publish -c metricast.toml app-*.ndjson           with publishers of its own
+  my-program | metricast publish -c metricast.toml -         as lines come, until they end
+  metricast publish -c metricast.toml --refused refused.ndjson app.ndjson
+
+Exit codes:
+  0  all of it was delivered      1  a line was refused or a record rejected
+  2  usage or config              3  something was not delivered";
+
+/// Publish files or standard input to the end, and tell what came of it
+///
+/// With --to, lines are sent to a running metricast, which queues and delivers them. Else the publishers of the config
+/// are opened here, and the command ends when each of them has answered for every record.
+///
+/// A line that is no record is counted and named with its reason; it never stops the rest.
+#[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub(super) struct Publish {
+    /// The config whose publishers take the records
+    #[arg(short, long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// A running metricast that takes the records, as http://127.0.0.1:4319
+    #[arg(long, value_name = "URL", value_parser = client::parse_url, conflicts_with = "config")]
+    to: Option<Uri>,
+    /// How long to wait for room in the queue of --to
+    #[arg(long, value_name = "TIME", default_value = "5m", value_parser = humantime::parse_duration, requires = "to")]
+    wait: Duration,
+    /// Keep every line that was refused here, as JSON lines of source, line, reason and the line itself
+    #[arg(long, value_name = "FILE")]
+    refused: Option<PathBuf>,
+    /// Files of records, one JSON object a line; `-` or none is standard input
+    #[arg(value_name = "FILE")]
+    files: Vec<PathBuf>,
+}
+
+impl Publish {
+    pub(super) fn run(self, terminal: &Terminal) -> anyhow::Result<Exit> {
+        if let Some(url) = self.to {
+            let chunks = chunks::read(&self.files)?;
+            let refused = Refused::new(self.refused.as_deref())?;
+            return send::run(url, chunks, refused, self.wait, terminal);
+        }
+        let Some(_config) = self.config else { anyhow::bail!(nowhere()) };
+        anyhow::bail!("not yet")
+    }
+}
+
+/// Neither `--config` nor `--to`.
+fn nowhere() -> String {
+    let hint = if Path::new("metricast.toml").is_file() {
+        "there is a metricast.toml here: `metricast publish -c metricast.toml …`"
+    } else {
+        "`metricast publish --to http://127.0.0.1:4319 …` sends them into a running `metricast run`, \
+         `-c metricast.toml` names a config with publishers"
+    };
+    format!("nobody to publish to: {hint}")
+}

@@ -1,0 +1,182 @@
+//! `metricast publish --to URL`: sends lines into a running metricast, which answers for each body.
+
+use std::fmt::Write as _;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use http::Uri;
+use indicatif::{HumanCount, ProgressBar};
+use metricast_records::input::MAX_LINE;
+use tokio_util::sync::CancellationToken;
+
+use super::chunks::{Chunk, Chunks};
+use super::client::{Answer, Client, Outcome, RefusedLine, SendError};
+use super::exit::Exit;
+use super::progress::{self, Pace};
+use super::refused::Refused;
+use super::signals;
+use super::terminal::{self, Terminal};
+
+/// Between tries where the other side has no room and names no time.
+const PAUSE: Duration = Duration::from_secs(1);
+
+/// Sends all of it, or up to a signal, and tells what came of it.
+pub(super) fn run(
+    url: Uri,
+    chunks: Chunks,
+    refused: Refused,
+    wait: Duration,
+    terminal: &Terminal,
+) -> anyhow::Result<Exit> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(async {
+        let stop = signals::first(terminal, "stopping as soon as the body under way is answered for")?;
+        let bar = progress::bar(terminal, chunks.total);
+        let mut sending = Sending { client: Client::new(url)?, refused, wait, bar, stop, tally: Tally::default() };
+        let started = Instant::now();
+        let ended = sending.all(chunks).await;
+        sending.bar.finish_and_clear();
+        sending.refused.finish()?;
+        terminal::print(sending.summary(started.elapsed()))?;
+        let refused = Exit::refused_if(sending.refused.count() > 0);
+        Ok(ended.map_or_else(|stopped| sending.undelivered(&stopped, terminal), |()| refused))
+    })
+}
+
+struct Sending {
+    client: Client,
+    refused: Refused,
+    wait: Duration,
+    bar: ProgressBar,
+    stop: CancellationToken,
+    tally: Tally,
+}
+
+/// What was answered for so far.
+#[derive(Default)]
+struct Tally {
+    accepted: u64,
+    lines: u64,
+    bytes: u64,
+    waits: u64,
+    /// The source and number of the last line.
+    last: Option<(String, u64)>,
+}
+
+/// Why not all of it was sent.
+#[derive(Debug, thiserror::Error)]
+enum Stopped {
+    #[error("stopped by a signal")]
+    Signal,
+    #[error(transparent)]
+    Send(#[from] SendError),
+    #[error("{0} has had no room for {1:?}: its log names the publisher that holds it up")]
+    NoRoom(Uri, Duration),
+    #[error("{0:#}")]
+    Local(#[from] anyhow::Error),
+}
+
+impl Sending {
+    async fn all(&mut self, mut chunks: Chunks) -> Result<(), Stopped> {
+        loop {
+            let chunk = tokio::select! {
+                biased;
+                () = self.stop.cancelled() => return Err(Stopped::Signal),
+                chunk = chunks.next.recv() => chunk,
+            };
+            let Some(chunk) = chunk else { return Ok(()) };
+            self.whole(chunk?).await?;
+        }
+    }
+
+    /// Sends a chunk, in halves where it is too large for the other side.
+    async fn whole(&mut self, chunk: Chunk) -> Result<(), Stopped> {
+        let mut parts = vec![chunk];
+        while let Some(part) = parts.pop() {
+            match self.answer(&part).await? {
+                Some(answer) => self.count(&part, &answer)?,
+                None => match part.halves() {
+                    Some([front, back]) => parts.extend([back, front]),
+                    None => self.count(&part, &self.too_large(&part))?,
+                },
+            }
+        }
+        Ok(())
+    }
+
+    /// What the other side says of a body, asked again while it has no room; nothing if it is too large for it.
+    async fn answer(&mut self, chunk: &Chunk) -> Result<Option<Answer>, Stopped> {
+        let body = Bytes::copy_from_slice(&chunk.body);
+        let started = Instant::now();
+        loop {
+            let pause = match self.client.send(body.clone()).await? {
+                Outcome::Taken(answer) => return Ok(Some(answer)),
+                Outcome::TooLarge => return Ok(None),
+                Outcome::Busy(pause) => pause.unwrap_or(PAUSE),
+            };
+            let left = self.wait.saturating_sub(started.elapsed());
+            if left.is_zero() {
+                return Err(Stopped::NoRoom(self.client.url().clone(), self.wait));
+            }
+            self.tally.waits += 1;
+            self.bar.set_message("waiting for room in the queue");
+            tokio::select! {
+                () = self.stop.cancelled() => return Err(Stopped::Signal),
+                () = tokio::time::sleep(pause.min(left)) => {}
+            }
+        }
+    }
+
+    /// Of a body of one line that the other side does not take.
+    fn too_large(&self, chunk: &Chunk) -> Answer {
+        let reason = format!("{} bytes long, and {} takes less", chunk.body.len(), self.client.url());
+        Answer { refused: vec![RefusedLine { line: 1, reason }], ..Answer::default() }
+    }
+
+    fn count(&mut self, chunk: &Chunk, answer: &Answer) -> anyhow::Result<()> {
+        for line in &chunk.too_long {
+            let reason = format!("longer than {MAX_LINE} bytes, which no record is");
+            self.refused.add(&chunk.source, *line, &reason, b"")?;
+        }
+        for refused in &answer.refused {
+            let number = chunk.first + refused.line.saturating_sub(1);
+            self.refused.add(&chunk.source, number, &refused.reason, chunk.line(number))?;
+        }
+        self.refused.add_untold(answer.refused_unlisted);
+        self.tally.accepted += answer.accepted;
+        self.tally.lines += chunk.lines();
+        self.tally.bytes += chunk.length;
+        self.tally.last = Some((chunk.source.to_string(), chunk.first + chunk.lines() - 1));
+        self.bar.set_message(format!("{} records", HumanCount(self.tally.accepted)));
+        self.bar.inc(chunk.length);
+        Ok(())
+    }
+
+    /// Tells why not all was sent, and from where on.
+    fn undelivered(&self, stopped: &Stopped, terminal: &Terminal) -> Exit {
+        terminal.error(stopped);
+        match &self.tally.last {
+            Some((source, line)) => {
+                terminal.say(format_args!("nothing after {source}:{line} is known to have arrived"))
+            }
+            None => terminal.say("nothing is known to have arrived"),
+        }
+        Exit::Undelivered
+    }
+
+    fn summary(&self, took: Duration) -> String {
+        let Tally { accepted, lines, bytes, waits, .. } = self.tally;
+        let mut text = format!(
+            "{}: accepted {} of {} lines, {}\n",
+            self.client.url(),
+            HumanCount(accepted),
+            HumanCount(lines),
+            Pace { records: accepted, bytes, took },
+        );
+        if waits > 0 {
+            let _ = writeln!(text, "waited {} times for room in its queue", HumanCount(waits));
+        }
+        let _ = write!(text, "{}", self.refused);
+        text
+    }
+}

@@ -1,0 +1,65 @@
+//! SIGINT and SIGTERM: the first asks for an orderly end, the second ends the process.
+
+use std::io;
+
+use tokio_util::sync::CancellationToken;
+
+use super::exit::Exit;
+use super::terminal::Terminal;
+
+/// Cancelled by the first signal; `told` is said to the person who sent it.
+///
+/// # Errors
+/// If the system takes no signal handlers.
+pub(super) fn first(terminal: &Terminal, told: &'static str) -> io::Result<CancellationToken> {
+    let token = CancellationToken::new();
+    let (terminal, cancelled) = (terminal.clone(), token.clone());
+    let mut signals = Signals::new()?;
+    tokio::spawn(async move {
+        signals.next().await;
+        terminal.say(told);
+        cancelled.cancel();
+        signals.next().await;
+        terminal.error("a second signal: what was not delivered yet is given up");
+        std::process::exit(Exit::Undelivered.code().into());
+    });
+    Ok(token)
+}
+
+#[cfg(unix)]
+struct Signals {
+    interrupt: tokio::signal::unix::Signal,
+    terminate: tokio::signal::unix::Signal,
+}
+
+#[cfg(unix)]
+impl Signals {
+    fn new() -> io::Result<Self> {
+        use tokio::signal::unix::{SignalKind, signal};
+        Ok(Self { interrupt: signal(SignalKind::interrupt())?, terminate: signal(SignalKind::terminate())? })
+    }
+
+    async fn next(&mut self) {
+        tokio::select! {
+            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => {}
+        }
+    }
+}
+
+#[cfg(not(unix))]
+struct Signals;
+
+#[cfg(not(unix))]
+impl Signals {
+    #[expect(clippy::unnecessary_wraps, reason = "as on Unix")]
+    fn new() -> io::Result<Self> {
+        Ok(Self)
+    }
+
+    async fn next(&mut self) {
+        if tokio::signal::ctrl_c().await.is_err() {
+            std::future::pending::<()>().await;
+        }
+    }
+}

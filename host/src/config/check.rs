@@ -1,0 +1,276 @@
+//! The second stage: defaults filled in, and keys held against each other.
+
+use std::collections::HashMap;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::Path;
+use std::time::Duration;
+
+use serde_json::Value;
+use url::Url;
+
+use super::checked::{Batching, Checked, Ingest, Listen, Publisher, Queue, Retry, WhenFull};
+use super::defaults;
+use super::problem::{Problem, Source};
+use super::raw::{Raw, RawBatching, RawIngest, RawPublisher, RawQueue, RawRetry};
+use super::reader::{At, Place, Problems, nearest_hint};
+use crate::grants::Origin;
+use crate::limits::{LimitError, Limits};
+use crate::plugin::{self, PluginSource};
+
+/// Checks what was read. `folder` is where relative paths start.
+pub(super) fn check(
+    raw: Raw,
+    source: &Source,
+    mut problems: Problems<'_>,
+    folder: &Path,
+) -> Result<Checked, Vec<Problem>> {
+    let ingest = ingest(raw.ingest, &mut problems);
+    let queue = queue(raw.queue, &mut problems);
+    let publishers = publishers(raw.publishers, folder, ingest.listen, &mut problems);
+    let drain_timeout = raw.drain_timeout.map_or(defaults::DRAIN_TIMEOUT, |at| at.value);
+    let problems = problems.finish();
+    if problems.is_empty() {
+        Ok(Checked { ingest, queue, publishers, drain_timeout, folder: folder.to_owned(), source: source.clone() })
+    } else {
+        Err(problems)
+    }
+}
+
+fn ingest(raw: RawIngest, problems: &mut Problems<'_>) -> Ingest {
+    Ingest {
+        listen: address(raw.listen, problems).unwrap_or(defaults::INGEST_LISTEN),
+        max_body: positive(raw.max_body, defaults::MAX_BODY, problems),
+    }
+}
+
+fn queue(raw: RawQueue, problems: &mut Problems<'_>) -> Queue {
+    if let Some(path) = raw.path {
+        let message = "this version has no durable queue: without `path` records are kept in memory, \
+                       and what is not yet delivered is lost when metricast is killed";
+        problems.add(&path.place, message);
+    }
+    Queue {
+        max_size: positive(raw.max_size, defaults::MEMORY_QUEUE, problems),
+        when_full: raw.when_full.map_or(WhenFull::Block, |at| at.value),
+    }
+}
+
+fn publishers(
+    raw: Option<Vec<RawPublisher>>,
+    folder: &Path,
+    ingest: SocketAddr,
+    problems: &mut Problems<'_>,
+) -> Vec<Publisher> {
+    let Some(raw) = raw.filter(|list| !list.is_empty()) else {
+        if problems.is_empty() {
+            let place = Place { key: "publishers".to_owned(), span: 0..0 };
+            problems.add(&place, "there is none: add [[publishers]] with plugin = \"prometheus\" or another");
+        }
+        return Vec::new();
+    };
+    let mut names = Taken::new("the name");
+    let mut listens = Taken::new("the address");
+    listens.0.insert(ingest.to_string(), "`ingest.listen`".to_owned());
+    raw.into_iter().filter_map(|raw| publisher(raw, folder, &mut names, &mut listens, problems)).collect()
+}
+
+/// What only one publisher can have, and who has it.
+struct Taken(HashMap<String, String>, &'static str);
+
+impl Taken {
+    fn new(what: &'static str) -> Self {
+        Self(HashMap::new(), what)
+    }
+
+    fn take(&mut self, value: &str, place: &Place, problems: &mut Problems<'_>) {
+        let Self(owners, what) = self;
+        if let Some(owner) = owners.get(value) {
+            problems.add(place, format!("{what} {value} is taken by {owner}"));
+        } else {
+            owners.insert(value.to_owned(), format!("`{}`", place.key));
+        }
+    }
+}
+
+fn publisher(
+    raw: RawPublisher,
+    folder: &Path,
+    names: &mut Taken,
+    listens: &mut Taken,
+    problems: &mut Problems<'_>,
+) -> Option<Publisher> {
+    let Some(plugin_at) = raw.plugin else {
+        if !problems.has(&format!("{}.plugin", raw.place.key)) {
+            let all = plugin::bundled().collect::<Vec<_>>().join(", ");
+            problems.add(&raw.place, format!("has no `plugin`: one of {all} or the path of a component"));
+        }
+        return None;
+    };
+    let plugin = plugin_source(&plugin_at, folder, problems)?;
+    let name = name(raw.name, &plugin, &plugin_at.place, names, problems);
+    let listen = listen(raw.listen, &raw.config.value, listens, problems);
+    Some(Publisher {
+        name,
+        plugin,
+        listen,
+        allow: raw.allow.unwrap_or_default().into_iter().filter_map(|at| origin(&at, problems)).collect(),
+        limits: limits(raw.max_memory, raw.call_timeout, problems),
+        batch: batching(raw.batch, problems),
+        retry: retry(raw.retry, problems),
+        config: raw.config.value,
+        place: raw.place.span,
+        plugin_place: plugin_at.place.span,
+        places: raw.config.places,
+    })
+}
+
+fn plugin_source(at: &At<String>, folder: &Path, problems: &mut Problems<'_>) -> Option<PluginSource> {
+    match at.value.parse() {
+        Ok(PluginSource::File(path)) => {
+            let path = folder.join(path);
+            if !path.is_file() {
+                problems.add(&at.place, format!("there is no file {}", path.display()));
+            }
+            Some(PluginSource::File(path))
+        }
+        Ok(bundled) => Some(bundled),
+        Err(error) => {
+            problems.add(&at.place, error.to_string());
+            None
+        }
+    }
+}
+
+fn name(
+    raw: Option<At<String>>,
+    plugin: &PluginSource,
+    plugin_place: &Place,
+    names: &mut Taken,
+    problems: &mut Problems<'_>,
+) -> String {
+    const LONGEST: usize = 64;
+    let stated = raw.is_some();
+    let at = raw.unwrap_or_else(|| At { value: default_name(plugin), place: plugin_place.clone() });
+    let fits = at.value.chars().all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c));
+    if !fits || at.value.is_empty() || at.value.len() > LONGEST {
+        let advice = if stated { "" } else { ": give this publisher a `name`" };
+        let text =
+            format!("a name is 1 to {LONGEST} letters, digits, `-`, `_` and `.`; found \"{}\"{advice}", at.value);
+        problems.add(&at.place, text);
+    } else {
+        names.take(&at.value, &at.place, problems);
+    }
+    at.value
+}
+
+fn default_name(plugin: &PluginSource) -> String {
+    match plugin {
+        PluginSource::Bundled(name) => (*name).to_owned(),
+        PluginSource::File(path) => path.file_stem().unwrap_or_default().to_string_lossy().into_owned(),
+    }
+}
+
+/// `listen`, else the plugin's own `port` on the loopback address, else the default.
+fn listen(raw: Option<At<String>>, config: &Value, taken: &mut Taken, problems: &mut Problems<'_>) -> Listen {
+    if let Some(at) = raw {
+        let place = at.place.clone();
+        let address = address(Some(at), problems).unwrap_or(defaults::SCRAPE_LISTEN);
+        if address.port() != 0 {
+            taken.take(&address.to_string(), &place, problems);
+        }
+        return Listen { address, stated: true };
+    }
+    let port = config.get("port").and_then(Value::as_u64).and_then(|port| u16::try_from(port).ok());
+    let address = port.map_or(defaults::SCRAPE_LISTEN, |port| (Ipv4Addr::LOCALHOST, port).into());
+    Listen { address, stated: false }
+}
+
+fn address(at: Option<At<String>>, problems: &mut Problems<'_>) -> Option<SocketAddr> {
+    let At { value, place } = at?;
+    if let Ok(address) = value.parse() {
+        return Some(address);
+    }
+    let port = value.rsplit(':').next().and_then(|port| port.parse().ok()).unwrap_or(4319_u16);
+    let text = format!("\"{value}\" is no address: write IP:PORT, for this machine only \"127.0.0.1:{port}\"");
+    problems.add(&place, text);
+    None
+}
+
+fn origin(at: &At<String>, problems: &mut Problems<'_>) -> Option<String> {
+    let origin = match at.value.parse::<Origin>() {
+        Ok(origin) => origin,
+        Err(error) if at.value.contains('@') => {
+            let quote = at.place.span.start..at.place.span.start + 1;
+            problems.add_hidden(&Place { key: at.place.key.clone(), span: quote }, error.to_string());
+            return None;
+        }
+        Err(error) => {
+            problems.add(&at.place, error.to_string());
+            return None;
+        }
+    };
+    let whole = Url::parse(&at.value).is_ok_and(|url| url.path() == "/" && url.query().is_none());
+    if !whole {
+        problems.add(&at.place, format!("a whole origin is granted, not a part of it: write \"{origin}\""));
+    }
+    Some(origin.to_string())
+}
+
+fn limits(memory: Option<At<usize>>, time: Option<At<Duration>>, problems: &mut Problems<'_>) -> Limits {
+    let with_memory = limit(Limits::default(), memory, Limits::with_memory, problems);
+    limit(with_memory, time, Limits::with_call_time, problems)
+}
+
+fn limit<T>(
+    limits: Limits,
+    at: Option<At<T>>,
+    set: impl FnOnce(Limits, T) -> Result<Limits, LimitError>,
+    problems: &mut Problems<'_>,
+) -> Limits {
+    let Some(At { value, place }) = at else {
+        return limits;
+    };
+    set(limits.clone(), value).unwrap_or_else(|error| {
+        problems.add(&place, format!("needs at least {}", error.least));
+        limits
+    })
+}
+
+fn batching(raw: RawBatching, problems: &mut Problems<'_>) -> Batching {
+    Batching {
+        max_records: positive(raw.max_records, defaults::BATCH_RECORDS, problems),
+        max_bytes: positive(raw.max_bytes, defaults::BATCH_BYTES, problems),
+        max_age: raw.max_age.map_or(defaults::BATCH_AGE, |at| at.value),
+    }
+}
+
+fn retry(raw: RawRetry, problems: &mut Problems<'_>) -> Retry {
+    let place = raw.max.as_ref().or(raw.initial.as_ref()).map(|at| at.place.clone());
+    let initial = some_time(raw.initial, defaults::RETRY_INITIAL, problems);
+    let max = some_time(raw.max, defaults::RETRY_MAX, problems);
+    if let Some(place) = place.filter(|_| max < initial) {
+        let text = format!("the longest pause ({max:?}) is shorter than the first ({initial:?})");
+        problems.add(&place, text);
+    }
+    Retry { initial, max, give_up_after: raw.give_up_after.map(|at| at.value) }
+}
+
+fn positive(at: Option<At<usize>>, default: usize, problems: &mut Problems<'_>) -> usize {
+    let Some(At { value, place }) = at else {
+        return default;
+    };
+    if value == 0 {
+        problems.add(&place, "needs more than 0");
+    }
+    value
+}
+
+fn some_time(at: Option<At<Duration>>, default: Duration, problems: &mut Problems<'_>) -> Duration {
+    let Some(At { value, place }) = at else {
+        return default;
+    };
+    if value.is_zero() {
+        problems.add(&place, "needs more than 0s");
+    }
+    value
+}

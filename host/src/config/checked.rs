@@ -1,0 +1,145 @@
+//! A configuration after both stages: nothing is optional that has a default.
+
+use std::net::SocketAddr;
+use std::ops::Range;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use serde_json::Value;
+
+use super::places::Places;
+use super::problem::{Location, Problem, Source};
+use crate::limits::Limits;
+use crate::plugin::PluginSource;
+
+/// A configuration that was checked: every default is filled in.
+#[derive(Debug, Clone)]
+pub struct Checked {
+    /// Where records come in over HTTP.
+    pub ingest: Ingest,
+    /// What holds records until every publisher has answered for them.
+    pub queue: Queue,
+    /// At least one.
+    pub publishers: Vec<Publisher>,
+    /// How long a stop waits for publishers to take what is queued.
+    pub drain_timeout: Duration,
+    /// Where relative paths of the file start.
+    pub folder: PathBuf,
+    pub(super) source: Source,
+}
+
+/// `[ingest]`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ingest {
+    /// Address of `POST /v1/records`.
+    pub listen: SocketAddr,
+    /// The largest body in bytes, after decompression.
+    pub max_body: usize,
+}
+
+/// `[queue]`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Queue {
+    /// Bytes of records that may wait.
+    pub max_size: usize,
+    /// What happens to a sender when they do.
+    pub when_full: WhenFull,
+}
+
+/// What a full queue does to who brings more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum WhenFull {
+    /// The sender waits.
+    Block,
+    /// The sender is told to come again.
+    Reject,
+}
+
+/// One of `[[publishers]]`.
+#[derive(Debug, Clone)]
+pub struct Publisher {
+    /// Unique among the publishers.
+    pub name: String,
+    /// What it runs; a relative path of the file starts at the config's folder.
+    pub plugin: PluginSource,
+    /// Where it answers scrapes, if its plugin has something to scrape.
+    pub listen: Listen,
+    /// Origins it may reach besides those its own settings name, as `scheme://host:port`.
+    pub allow: Vec<String>,
+    /// What one instance may use.
+    pub limits: Limits,
+    /// When a batch is handed over.
+    pub batch: Batching,
+    /// How what could not be delivered is tried again.
+    pub retry: Retry,
+    /// The plugin's own settings: a JSON object, secrets still as `{"secret": "env:…"}`.
+    pub config: Value,
+    pub(super) place: Range<usize>,
+    pub(super) plugin_place: Range<usize>,
+    pub(super) places: Places,
+}
+
+/// Where scrapes are answered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Listen {
+    /// The address.
+    pub address: SocketAddr,
+    /// The file says so by `listen`: a plugin that has nothing to scrape is then a mistake.
+    pub stated: bool,
+}
+
+/// A batch is handed over as soon as one of these is reached.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Batching {
+    /// Records.
+    pub max_records: usize,
+    /// Bytes of records.
+    pub max_bytes: usize,
+    /// Time since its first record came in.
+    pub max_age: Duration,
+}
+
+/// Pauses between tries: from `initial`, doubling to `max`, each by chance between nothing and that.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Retry {
+    /// The first pause.
+    pub initial: Duration,
+    /// The longest pause.
+    pub max: Duration,
+    /// Age at which a record is given up and counts as rejected; none is never.
+    pub give_up_after: Option<Duration>,
+}
+
+impl Checked {
+    /// Where a key of a publisher's own settings stands, by the path a plugin names it with (`tls.ca`, `hosts[0]`):
+    /// the key itself or the nearest table above it that is in the file, else the publisher.
+    pub fn locate(&self, publisher: usize, path: &str) -> Option<Location> {
+        let publisher = self.publishers.get(publisher)?;
+        let span = publisher.places.find(path).unwrap_or_else(|| publisher.place.clone());
+        Some(self.source.locate(span))
+    }
+
+    /// Points what a plugin says about its settings (`hosts[0]: needs a scheme`) at the line that is meant, which is
+    /// shown no further than the place: settings may hold what nobody else should see.
+    pub fn explain(&self, publisher: usize, text: &str) -> Problem {
+        let name = self.publishers.get(publisher).map_or("", |publisher| publisher.name.as_str());
+        let (path, message) = match text.split_once(": ") {
+            Some((path, message)) if is_key_path(path) => (path, message),
+            _ => ("", text),
+        };
+        let key = if path.is_empty() { format!("publisher {name}") } else { format!("publisher {name}: {path}") };
+        Problem::new(self.locate(publisher, path).map(Location::hiding_the_rest), key, message)
+    }
+
+    /// Points what is wrong with a plugin itself (not to be read, not a component) at its `plugin` key.
+    pub fn blame_plugin(&self, publisher: usize, message: &str) -> Problem {
+        let found = self.publishers.get(publisher);
+        let name = found.map_or("", |publisher| publisher.name.as_str());
+        let location = found.map(|publisher| self.source.locate(publisher.plugin_place.clone()));
+        Problem::new(location, format!("publisher {name}"), message)
+    }
+}
+
+fn is_key_path(text: &str) -> bool {
+    !text.is_empty() && text.chars().all(|c| c.is_alphanumeric() || "_-.[]".contains(c))
+}

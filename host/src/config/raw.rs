@@ -1,0 +1,145 @@
+//! The first stage: what the file says, key by key, with places. Nothing is filled in here.
+
+use std::time::Duration;
+
+use serde_json::Value;
+use toml::de::DeTable;
+
+use super::WhenFull;
+use super::places::{self, Places};
+use super::problem::Source;
+use super::reader::{At, Place, Problems, Reader, within};
+
+#[derive(Debug, Default)]
+pub(super) struct Raw {
+    pub(super) ingest: RawIngest,
+    pub(super) queue: RawQueue,
+    pub(super) publishers: Option<Vec<RawPublisher>>,
+    pub(super) drain_timeout: Option<At<Duration>>,
+}
+
+#[derive(Debug, Default)]
+pub(super) struct RawIngest {
+    pub(super) listen: Option<At<String>>,
+    pub(super) max_body: Option<At<usize>>,
+}
+
+#[derive(Debug, Default)]
+pub(super) struct RawQueue {
+    pub(super) path: Option<At<String>>,
+    pub(super) max_size: Option<At<usize>>,
+    pub(super) when_full: Option<At<WhenFull>>,
+}
+
+#[derive(Debug)]
+pub(super) struct RawPublisher {
+    pub(super) place: Place,
+    pub(super) name: Option<At<String>>,
+    pub(super) plugin: Option<At<String>>,
+    pub(super) listen: Option<At<String>>,
+    pub(super) allow: Option<Vec<At<String>>>,
+    pub(super) max_memory: Option<At<usize>>,
+    pub(super) call_timeout: Option<At<Duration>>,
+    pub(super) batch: RawBatching,
+    pub(super) retry: RawRetry,
+    pub(super) config: RawConfig,
+}
+
+/// A plugin's own settings.
+#[derive(Debug)]
+pub(super) struct RawConfig {
+    pub(super) value: Value,
+    pub(super) places: Places,
+}
+
+impl Default for RawConfig {
+    fn default() -> Self {
+        Self { value: Value::Object(serde_json::Map::new()), places: Places::default() }
+    }
+}
+
+#[derive(Debug, Default)]
+#[expect(clippy::struct_field_names, reason = "they are called so in the file")]
+pub(super) struct RawBatching {
+    pub(super) max_records: Option<At<usize>>,
+    pub(super) max_bytes: Option<At<usize>>,
+    pub(super) max_age: Option<At<Duration>>,
+}
+
+#[derive(Debug, Default)]
+pub(super) struct RawRetry {
+    pub(super) initial: Option<At<Duration>>,
+    pub(super) max: Option<At<Duration>>,
+    pub(super) give_up_after: Option<At<Duration>>,
+}
+
+/// Reads a file's text; where it is no TOML at all, its errors are all that is said.
+pub(super) fn read(source: &Source) -> (Raw, Problems<'_>) {
+    let mut problems = Problems::new(source);
+    let (root, errors) = DeTable::parse_recoverable(source.text());
+    if errors.is_empty() {
+        let raw = within(root.get_ref(), String::new(), &mut problems, read_root);
+        return (raw, problems);
+    }
+    for error in errors {
+        let place = Place { key: String::new(), span: error.span().unwrap_or(0..0) };
+        problems.add(&place, advice(&error));
+    }
+    (Raw::default(), problems)
+}
+
+fn read_root(root: &mut Reader<'_, '_, '_>) -> Raw {
+    Raw {
+        ingest: root.table("ingest", |table| RawIngest {
+            listen: table.text("listen", "\"127.0.0.1:4319\""),
+            max_body: table.size("max_body", "\"16MiB\""),
+        }),
+        queue: root.table("queue", |table| RawQueue {
+            path: table.text("path", "\"metricast-data\""),
+            max_size: table.size("max_size", "\"64MiB\""),
+            when_full: table.choice("when_full", &[("block", WhenFull::Block), ("reject", WhenFull::Reject)]),
+        }),
+        publishers: root.tables("publishers", read_publisher),
+        drain_timeout: root.time("drain_timeout", "\"30s\""),
+    }
+}
+
+fn read_publisher(table: &mut Reader<'_, '_, '_>, place: Place) -> RawPublisher {
+    RawPublisher {
+        place,
+        name: table.text("name", "\"search\""),
+        plugin: table.text("plugin", "\"elasticsearch\" or \"plugins/mine.wasm\""),
+        listen: table.text("listen", "\"127.0.0.1:9464\""),
+        allow: table.texts("allow", "[\"https://metrics.example.com\"]"),
+        max_memory: table.size("max_memory", "\"256MiB\""),
+        call_timeout: table.time("call_timeout", "\"30s\""),
+        batch: table.table("batch", |table| RawBatching {
+            max_records: table.count("max_records", "1000"),
+            max_bytes: table.size("max_bytes", "\"4MiB\""),
+            max_age: table.time("max_age", "\"1s\""),
+        }),
+        retry: table.table("retry", |table| RawRetry {
+            initial: table.time("initial", "\"200ms\""),
+            max: table.time("max", "\"30s\""),
+            give_up_after: table.time("give_up_after", "\"1h\""),
+        }),
+        config: read_config(table),
+    }
+}
+
+fn read_config(table: &mut Reader<'_, '_, '_>) -> RawConfig {
+    let Some((place, config)) = table.free_table("config") else {
+        return RawConfig::default();
+    };
+    let (value, places) = places::to_json(&place, config, table.problems());
+    RawConfig { value, places }
+}
+
+fn advice(error: &toml::de::Error) -> String {
+    let message = error.message().replace('\n', ", ");
+    // The parser says so of values such as 127.0.0.1:4319.
+    match message.strip_suffix(", expected nothing") {
+        Some(message) => format!("{message}; a text needs quotes"),
+        None => message,
+    }
+}

@@ -1,0 +1,167 @@
+//! Golden texts of every message (`golden/NAME.toml` gives `golden/NAME.txt`; `BLESS=1` writes them anew), and what a
+//! good file gives.
+
+use std::net::SocketAddr;
+use std::path::Path;
+use std::time::Duration;
+
+use serde_json::json;
+
+use super::*;
+use crate::limits::Limits;
+use crate::plugin::PluginSource;
+
+fn read(text: &str) -> Result<Checked, ConfigError> {
+    parse(&Source::new("metricast.toml".to_owned(), text.to_owned()), Path::new("etc"))
+}
+
+fn good(text: &str) -> Checked {
+    read(text).unwrap_or_else(|error| panic!("{error}"))
+}
+
+#[test]
+fn every_mistake_is_told_as_its_golden_text_says() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/config/golden");
+    let mut cases = 0;
+    for entry in folder.read_dir().unwrap() {
+        let path = entry.unwrap().path();
+        if path.extension().is_some_and(|end| end == "toml") {
+            let told = format!("{}\n", read(&std::fs::read_to_string(&path).unwrap()).unwrap_err());
+            golden(&path.with_extension("txt"), &told);
+            cases += 1;
+        }
+    }
+    assert!(cases >= 14, "only {cases} cases in {}", folder.display());
+}
+
+fn golden(path: &Path, told: &str) {
+    if std::env::var_os("BLESS").is_some() {
+        std::fs::write(path, told).unwrap();
+    }
+    let golden = std::fs::read_to_string(path).unwrap_or_default();
+    assert_eq!(told, golden, "{}", path.display());
+}
+
+#[test]
+fn what_is_left_out_has_its_default() {
+    let config = good("[[publishers]]\nplugin = \"prometheus\"\n");
+    assert_eq!(config.ingest, Ingest { listen: defaults::INGEST_LISTEN, max_body: defaults::MAX_BODY });
+    assert_eq!(config.queue, Queue { max_size: defaults::MEMORY_QUEUE, when_full: WhenFull::Block });
+    assert_eq!(config.drain_timeout, defaults::DRAIN_TIMEOUT);
+    let [publisher] = config.publishers.as_slice() else { panic!("{:?}", config.publishers) };
+    assert_eq!(publisher.name, "prometheus");
+    assert_eq!(publisher.plugin, PluginSource::Bundled("prometheus"));
+    assert_eq!(publisher.listen, Listen { address: defaults::SCRAPE_LISTEN, stated: false });
+    assert_eq!(publisher.allow, Vec::<String>::new());
+    assert_eq!(publisher.limits, Limits::default());
+    assert_eq!(publisher.batch.max_records, defaults::BATCH_RECORDS);
+    assert_eq!(publisher.retry.give_up_after, None);
+    assert_eq!(publisher.config, json!({}));
+}
+
+#[test]
+fn what_is_written_is_taken() {
+    let config = good(
+        r#"
+        drain_timeout = "1m 5s"
+        [ingest]
+        listen = "0.0.0.0:80"
+        max_body = "1MiB"
+        [queue]
+        max_size = "1GiB"
+        when_full = "reject"
+        [[publishers]]
+        name = "search"
+        plugin = "elasticsearch"
+        listen = "[::1]:9000"
+        allow = ["https://Search.example.com:443/", "http://10.0.0.1:9200"]
+        max_memory = "64MiB"
+        call_timeout = "5s"
+        batch = { max_records = 1_000, max_bytes = 65536, max_age = "250ms" }
+        retry = { initial = "1s", max = "1m", give_up_after = "1h" }
+        [publishers.config]
+        hosts = ["http://127.0.0.1:9200"]
+        api_key = { secret = "env:ES_API_KEY" }
+        ratio = 0.5
+        since = 2026-01-01
+        "#,
+    );
+    assert_eq!(config.drain_timeout, Duration::from_secs(65));
+    assert_eq!(config.ingest.listen, "0.0.0.0:80".parse::<SocketAddr>().unwrap());
+    assert_eq!(config.queue, Queue { max_size: 1 << 30, when_full: WhenFull::Reject });
+    let publisher = &config.publishers[0];
+    assert_eq!(publisher.listen, Listen { address: "[::1]:9000".parse().unwrap(), stated: true });
+    assert_eq!(publisher.allow, ["https://search.example.com", "http://10.0.0.1:9200"]);
+    let limits = Limits::default().with_memory(64 << 20).unwrap().with_call_time(Duration::from_secs(5)).unwrap();
+    assert_eq!(publisher.limits, limits);
+    assert_eq!(publisher.batch.max_bytes, 65_536);
+    assert_eq!(publisher.retry.give_up_after, Some(Duration::from_hours(1)));
+    let wanted = json!({
+        "hosts": ["http://127.0.0.1:9200"],
+        "api_key": { "secret": "env:ES_API_KEY" },
+        "ratio": 0.5,
+        "since": "2026-01-01",
+    });
+    assert_eq!(publisher.config, wanted);
+}
+
+#[test]
+fn a_plugins_port_is_the_short_form_of_listen() {
+    let config = good("[[publishers]]\nplugin = \"prometheus\"\nconfig = { port = 9999 }\n");
+    assert_eq!(config.publishers[0].listen.address, "127.0.0.1:9999".parse::<SocketAddr>().unwrap());
+    let both = good("[[publishers]]\nplugin = \"prometheus\"\nlisten = \"0.0.0.0:1\"\nconfig = { port = 9999 }\n");
+    assert_eq!(both.publishers[0].listen.address, "0.0.0.0:1".parse::<SocketAddr>().unwrap());
+}
+
+#[test]
+fn a_file_is_found_from_the_configs_folder() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("mine.wasm"), b"").unwrap();
+    let path = folder.path().join("metricast.toml");
+    std::fs::write(&path, "[[publishers]]\nplugin = \"mine.wasm\"\n").unwrap();
+    let config = load(&path).unwrap();
+    assert_eq!(config.publishers[0].plugin, PluginSource::File(folder.path().join("mine.wasm")));
+    assert_eq!(config.publishers[0].name, "mine");
+}
+
+#[test]
+fn a_file_that_is_not_there_is_named() {
+    let error = load(Path::new("no/such.toml")).unwrap_err();
+    assert!(error.to_string().starts_with("cannot read the config no/such.toml: "), "{error}");
+}
+
+#[test]
+fn a_file_that_is_no_text_is_pointed_into() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("latin.toml");
+    std::fs::write(&path, b"[ingest]\n# gr\xFC\xDFe\n").unwrap();
+    let error = load(&path).unwrap_err().to_string();
+    assert!(error.contains("latin.toml:2:5: is no UTF-8 text (byte 13)"), "{error}");
+}
+
+#[test]
+fn what_a_plugin_says_is_pointed_at_its_line() {
+    let config = good(
+        "[[publishers]]\nname = \"search\"\nplugin = \"elasticsearch\"\n[publishers.config]\n\
+         hosts = [\"http://a:1\",\n         \"b:2\"]\ntls.ca = \"x\"\n",
+    );
+    let told = |text: &str| config.explain(0, text).to_string();
+    assert_eq!(
+        told("hosts[1]: needs a scheme: http://b:2"),
+        "metricast.toml:6:10: publisher search: hosts[1]: needs a scheme: http://b:2\n  |\n6 |          \"b:2\" …\n  |          ^^^^^"
+    );
+    assert!(told("tls.ca: no such file").starts_with("metricast.toml:7:5: "), "{}", told("tls.ca: no such file"));
+    assert!(told("tls.key: is missing").starts_with("metricast.toml:7:1: "), "{}", told("tls.key: is missing"));
+    assert!(told("index_prefix: is missing").starts_with("metricast.toml:1:1: publisher search: index_prefix: "));
+    assert!(told("the two do not go together: a and b").starts_with("metricast.toml:1:1: publisher search: the two"));
+    assert_eq!(config.locate(7, "hosts"), None);
+    assert_eq!(config.blame_plugin(0, "is no component").location.unwrap().line, 3);
+}
+
+#[test]
+fn the_built_in_config_is_valid() {
+    let config = built_in();
+    assert_eq!(config.publishers[0].plugin, PluginSource::Bundled("prometheus"));
+    assert_eq!(config.ingest.listen.to_string(), "127.0.0.1:4319");
+    assert_eq!(config.publishers[0].listen.address.to_string(), "127.0.0.1:9464");
+}

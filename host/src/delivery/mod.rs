@@ -1,0 +1,148 @@
+//! One publisher's way from the queue to its plugin: its *delivery*.
+//!
+//! ```text
+//! queue::Reader -> Assembler (count, bytes, age) -> Slot (one instance: open, publish, again) -> receipt -> cursor
+//! ```
+//!
+//! A delivery reads on from its own cursor and never waits for another one. What the receipt names is sent again after
+//! a pause ([`retry`]); what the backend will never take is counted with its reason ([`Rejections`]). The cursor moves
+//! only over records that are answered for; where the plugin keeps state, only over those that are in its last snapshot.
+//!
+//! An instance that trapped or ran out of time is replaced, a stateful one from its snapshot and the batches since. A
+//! batch that does so twice is halved until the record that does it stands alone: that one is rejected.
+//!
+//! Durable cursors, dead letters and circuit breakers are not in here.
+
+mod assemble;
+mod leg;
+mod retry;
+pub(crate) mod sandbox;
+mod slot;
+mod status;
+mod watermark;
+
+#[cfg(test)]
+mod scripted;
+#[cfg(test)]
+mod tests;
+
+use std::sync::Arc;
+
+use futures::FutureExt as _;
+use futures::future::BoxFuture;
+use tokio::sync::{Notify, watch};
+use tokio::task::JoinHandle;
+
+pub use sandbox::{Opener, Sandbox};
+pub use status::{Counts, Phase, Rejections, Status};
+
+use crate::config::{Batching, Retry};
+use crate::plugin::{PluginRuntime, Profile, PublishError};
+use crate::queue::Reader;
+
+/// How a delivery works.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// When a batch is handed over.
+    pub batching: Batching,
+    /// When what was not delivered is tried again.
+    pub retry: Retry,
+    /// How many instances of a plugin that allows several may work side by side.
+    pub max_instances: u32,
+}
+
+/// How the first try to open a publisher went.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Opened {
+    /// It is still under way.
+    NotYet,
+    /// It is open.
+    Yes(Profile),
+    /// It is not, and is tried again: the backend is away or refuses the credentials.
+    Later(String),
+    /// It will never be: the plugin refuses its config, or breaks.
+    Never(PublishError),
+}
+
+/// A running delivery. It ends when its queue is closed and read to the end, or when it is told to stop.
+#[derive(Debug)]
+pub struct Delivery<S> {
+    status: Arc<Status>,
+    opened: watch::Receiver<Opened>,
+    current: watch::Receiver<Option<S>>,
+    stop: watch::Sender<bool>,
+    lost: Arc<Notify>,
+    task: JoinHandle<()>,
+}
+
+impl<S: Sandbox> Delivery<S> {
+    /// Starts delivering what `reader` reads.
+    pub fn start<O>(name: &str, opener: O, reader: Reader, settings: Settings, runtime: &PluginRuntime) -> Self
+    where
+        O: Opener<Sandbox = S>,
+    {
+        Self::start_on(name, opener, reader, settings, |leg| runtime.spawn(leg))
+    }
+
+    fn start_on<O>(
+        name: &str,
+        opener: O,
+        reader: Reader,
+        settings: Settings,
+        spawn: impl FnOnce(BoxFuture<'static, ()>) -> JoinHandle<()>,
+    ) -> Self
+    where
+        O: Opener<Sandbox = S>,
+    {
+        let status = Arc::new(Status::new(name));
+        let (opened_tx, opened) = watch::channel(Opened::NotYet);
+        let (current_tx, current) = watch::channel(None);
+        let (stop, stopped) = watch::channel(false);
+        let lost = Arc::new(Notify::new());
+        let channels = leg::Channels { opened: opened_tx, current: current_tx, stopped, lost: Arc::clone(&lost) };
+        let leg = leg::Leg::new(opener, reader, settings, Arc::clone(&status), channels);
+        let task = spawn(leg.run().boxed());
+        Self { status, opened, current, stop, lost, task }
+    }
+
+    /// What it has done so far and how it stands.
+    pub fn status(&self) -> &Arc<Status> {
+        &self.status
+    }
+
+    /// Waits until the first try to open the publisher has an outcome.
+    pub async fn opened(&self) -> Opened {
+        let mut opened = self.opened.clone();
+        let outcome = opened.wait_for(|opened| *opened != Opened::NotYet).await;
+        outcome.map_or(Opened::NotYet, |outcome| outcome.clone())
+    }
+
+    /// The instance that answers scrapes: changes when it is replaced, and is none while there is none.
+    pub fn current(&self) -> watch::Receiver<Option<S>> {
+        self.current.clone()
+    }
+
+    /// To be notified by whoever finds the instance of [`current`](Self::current) dead: it is replaced.
+    pub fn lost(&self) -> Arc<Notify> {
+        Arc::clone(&self.lost)
+    }
+
+    /// Tells it to end without delivering the rest.
+    pub fn stop(&self) {
+        self.stop.send_replace(true);
+    }
+
+    /// Whether it has ended.
+    pub fn has_ended(&self) -> bool {
+        self.task.is_finished()
+    }
+
+    /// Waits until it has ended.
+    pub async fn ended(&mut self) {
+        if let Err(error) = (&mut self.task).await
+            && error.is_panic()
+        {
+            self.status.halted(&format!("metricast's own fault: {error}"));
+        }
+    }
+}

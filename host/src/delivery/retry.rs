@@ -1,0 +1,92 @@
+//! When to try again: exponential pauses with full jitter
+//! (<https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/>), and the backend's own wish.
+//!
+//! The budget is one of age ([`Retry::give_up_after`]) and not a count: how often a backend was asked says nothing
+//! about how long it has been away.
+
+use std::time::Duration;
+
+use crate::config::Retry;
+
+/// No backend makes us wait longer than this.
+const LONGEST_WISH: Duration = Duration::from_secs(300);
+
+/// The pauses of one publisher.
+#[derive(Debug)]
+pub(super) struct Backoff {
+    initial: Duration,
+    max: Duration,
+    failures: u32,
+    random: fastrand::Rng,
+}
+
+impl Backoff {
+    pub(super) fn new(settings: &Retry, random: fastrand::Rng) -> Self {
+        Self { initial: settings.initial, max: settings.max, failures: 0, random }
+    }
+
+    /// Something went well: the next pause is a first one.
+    pub(super) fn reset(&mut self) {
+        self.failures = 0;
+    }
+
+    /// How long to wait now. Where the backend said how long, never less, and a little more by chance, so that not
+    /// all who were told the same come back at once.
+    pub(super) fn pause(&mut self, wish: Option<Duration>) -> Duration {
+        let bound = self.initial.saturating_mul(1 << self.failures.min(16)).min(self.max);
+        self.failures = self.failures.saturating_add(1);
+        match wish {
+            Some(wish) => wish.min(LONGEST_WISH) + self.initial.mul_f64(self.random.f64()),
+            None => bound.mul_f64(self.random.f64()),
+        }
+    }
+
+    /// As long as it gets: for what only a person can put right.
+    pub(super) fn long_pause(&mut self) -> Duration {
+        self.failures = self.failures.saturating_add(1);
+        self.max.mul_f64(0.5 + self.random.f64() / 2.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::{Backoff, LONGEST_WISH};
+    use crate::config::Retry;
+
+    fn backoff(seed: u64) -> Backoff {
+        let settings =
+            Retry { initial: Duration::from_millis(100), max: Duration::from_secs(10), give_up_after: None };
+        Backoff::new(&settings, fastrand::Rng::with_seed(seed))
+    }
+
+    #[test]
+    fn pauses_grow_to_the_bound_and_start_anew() {
+        for seed in 0..200 {
+            let mut backoff = backoff(seed);
+            for failures in 0..40_u32 {
+                let bound = Duration::from_millis(100 * (1 << failures.min(16))).min(Duration::from_secs(10));
+                assert!(backoff.pause(None) <= bound);
+            }
+            backoff.reset();
+            assert!(backoff.pause(None) <= Duration::from_millis(100));
+        }
+    }
+
+    #[test]
+    fn pauses_spread_over_the_whole_range() {
+        let first: Vec<Duration> = (0..200).map(|seed| backoff(seed).pause(None)).collect();
+        assert!(first.iter().any(|pause| *pause < Duration::from_millis(20)));
+        assert!(first.iter().any(|pause| *pause > Duration::from_millis(80)));
+    }
+
+    #[test]
+    fn the_backends_wish_is_kept_within_reason() {
+        let second = Duration::from_secs(1);
+        let pause = backoff(7).pause(Some(second));
+        assert!((second..=second + Duration::from_millis(100)).contains(&pause));
+        assert!(backoff(7).pause(Some(Duration::from_secs(86_400))) <= LONGEST_WISH + Duration::from_millis(100));
+        assert!(backoff(7).long_pause() >= Duration::from_secs(5));
+    }
+}

@@ -1,0 +1,197 @@
+//! How a delivery stands and what it has done: for summaries, progress and health.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use metricast_records::{Record, dictionary};
+
+use crate::plugin::LateRejection;
+
+/// Reasons that are told apart; more are counted together.
+const REASONS: usize = 100;
+
+/// Shared by a delivery and whoever looks at it.
+#[derive(Debug)]
+pub struct Status {
+    name: String,
+    accepted: AtomicU64,
+    rejected: AtomicU64,
+    retried: AtomicU64,
+    batches: AtomicU64,
+    bytes: AtomicU64,
+    faults: AtomicU64,
+    phase: Mutex<Phase>,
+    rejections: Mutex<Rejections>,
+}
+
+/// What a delivery is doing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Phase {
+    /// The plugin is being opened.
+    Opening,
+    /// All is well.
+    Running,
+    /// Something failed and is tried again.
+    Waiting {
+        /// What failed.
+        reason: String,
+    },
+    /// It will not go on until a person acts; the records that come are not delivered.
+    Halted {
+        /// Why.
+        reason: String,
+    },
+    /// Its queue has ended and all of it is answered for.
+    Done,
+}
+
+/// What a delivery has done since it started.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Records that the backend has.
+    pub accepted: u64,
+    /// Records that it will never take.
+    pub rejected: u64,
+    /// Records that were sent again, each time counted.
+    pub retried: u64,
+    /// Batches that were answered for.
+    pub batches: u64,
+    /// Bytes of packed records that were handed to the plugin, without those sent again.
+    pub bytes: u64,
+    /// Instances that were lost to a trap, a limit or a time-out.
+    pub faults: u64,
+}
+
+/// Why records were rejected.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Rejections {
+    /// How many for each reason, and the first record that it was.
+    pub by_reason: BTreeMap<String, (u64, String)>,
+    /// How many more there were when the reasons became too many.
+    pub others: u64,
+}
+
+impl Status {
+    pub(super) fn new(name: &str) -> Self {
+        Self {
+            name: name.to_owned(),
+            accepted: AtomicU64::new(0),
+            rejected: AtomicU64::new(0),
+            retried: AtomicU64::new(0),
+            batches: AtomicU64::new(0),
+            bytes: AtomicU64::new(0),
+            faults: AtomicU64::new(0),
+            phase: Mutex::new(Phase::Opening),
+            rejections: Mutex::default(),
+        }
+    }
+
+    /// The publisher's name.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// What it has done so far.
+    pub fn counts(&self) -> Counts {
+        let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        Counts {
+            accepted: read(&self.accepted),
+            rejected: read(&self.rejected),
+            retried: read(&self.retried),
+            batches: read(&self.batches),
+            bytes: read(&self.bytes),
+            faults: read(&self.faults),
+        }
+    }
+
+    /// What it is doing.
+    pub fn phase(&self) -> Phase {
+        lock(&self.phase).clone()
+    }
+
+    /// Why records were rejected.
+    pub fn rejections(&self) -> Rejections {
+        lock(&self.rejections).clone()
+    }
+
+    pub(super) fn accept(&self, records: u64) {
+        self.accepted.fetch_add(records, Ordering::Relaxed);
+    }
+
+    pub(super) fn retry(&self, records: u64) {
+        self.retried.fetch_add(records, Ordering::Relaxed);
+    }
+
+    pub(super) fn fault(&self) {
+        self.faults.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(super) fn answered(&self, bytes: usize) {
+        self.batches.fetch_add(1, Ordering::Relaxed);
+        self.bytes.fetch_add(bytes as u64, Ordering::Relaxed);
+    }
+
+    pub(super) fn reject(&self, record: &Record<'_>, reason: &str) {
+        self.count_rejection(reason, || dictionary::to_string(&record.metrics));
+    }
+
+    /// A record that was counted as accepted before.
+    pub(super) fn reject_late(&self, late: &LateRejection) {
+        self.accepted.fetch_sub(1, Ordering::Relaxed);
+        let reason = if late.leg.is_empty() { late.reason.clone() } else { format!("{}: {}", late.leg, late.reason) };
+        self.count_rejection(&reason, || format!("{} of epoch {}", late.offset, late.epoch));
+    }
+
+    fn count_rejection(&self, reason: &str, example: impl FnOnce() -> String) {
+        self.rejected.fetch_add(1, Ordering::Relaxed);
+        let mut rejections = lock(&self.rejections);
+        if let Some((count, _)) = rejections.by_reason.get_mut(reason) {
+            *count += 1;
+            return;
+        }
+        if rejections.by_reason.len() == REASONS {
+            rejections.others += 1;
+            return;
+        }
+        let example = example();
+        tracing::warn!(publisher = self.name, reason, record = example, "a record was rejected");
+        rejections.by_reason.insert(reason.to_owned(), (1, example));
+    }
+
+    /// A change for the better or worse is told once, not at every try.
+    pub(super) fn waiting(&self, reason: &str) {
+        let mut phase = lock(&self.phase);
+        if !matches!(&*phase, Phase::Waiting { reason: known } if known == reason) {
+            tracing::warn!(publisher = self.name, "{reason}; trying again");
+            *phase = Phase::Waiting { reason: reason.to_owned() };
+        }
+    }
+
+    pub(super) fn running(&self) {
+        let mut phase = lock(&self.phase);
+        if let Phase::Waiting { reason } = &*phase {
+            tracing::info!(publisher = self.name, "goes on after: {reason}");
+        }
+        if *phase != Phase::Running {
+            *phase = Phase::Running;
+        }
+    }
+
+    pub(super) fn halted(&self, reason: &str) {
+        tracing::error!(publisher = self.name, "halted: {reason}");
+        *lock(&self.phase) = Phase::Halted { reason: reason.to_owned() };
+    }
+
+    pub(super) fn done(&self) {
+        let mut phase = lock(&self.phase);
+        if !matches!(&*phase, Phase::Halted { .. }) {
+            *phase = Phase::Done;
+        }
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    // What stands behind these is whole at every point.
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

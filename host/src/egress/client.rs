@@ -1,0 +1,129 @@
+//! The HTTP client of one publisher: connections that are kept and used again, HTTP/1.1 and, where the server offers it
+//! over TLS, HTTP/2.
+
+use std::sync::{Arc, LazyLock};
+use std::time::Duration;
+
+use http::{Request, Response};
+use http_body_util::BodyExt;
+use hyper_rustls::{ConfigBuilderExt, HttpsConnector, HttpsConnectorBuilder};
+use hyper_util::client::legacy;
+use hyper_util::client::legacy::connect::{HttpConnector, capture_connection};
+use hyper_util::rt::{TokioExecutor, TokioTimer};
+use rustls::{ClientConfig, RootCertStore};
+use tokio::time::timeout;
+use wasmtime_wasi_http::{Error, RequestOptions, WasiBody};
+
+use super::body::{RequestBody, ResponseBody};
+use super::failure::Failure;
+use super::resolve::Resolver;
+
+/// How long an unused connection is kept: below what servers and what stands before them usually allow (60 s), so that
+/// a connection is seldom closed in the moment in which it is used again.
+const IDLE: Duration = Duration::from_secs(50);
+/// Unused connections to one host: more instances than that seldom send at once.
+const IDLE_PER_HOST: usize = 32;
+/// How often a silent HTTP/2 connection with requests under way is asked whether it lives, and how long it may take.
+const PING: Duration = Duration::from_secs(20);
+const PONG: Duration = Duration::from_secs(10);
+
+/// How long each part of a request may take.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct TimeLimits {
+    /// To a connection that is ready, name and TLS included.
+    connect: Duration,
+    /// From there to the response's head, the sending of the request included.
+    first_byte: Duration,
+    /// From one piece of the response's body to the next.
+    between_bytes: Duration,
+}
+
+impl TimeLimits {
+    /// What the plugin asks for, as far as a whole call may go.
+    pub(super) fn new(options: RequestOptions, longest: Duration) -> Self {
+        let limit = |wanted: Option<Duration>| wanted.map_or(longest, |wanted| wanted.min(longest));
+        Self {
+            connect: limit(options.connect_timeout),
+            first_byte: limit(options.first_byte_timeout),
+            between_bytes: limit(options.between_bytes_timeout),
+        }
+    }
+}
+
+pub(super) struct Client(legacy::Client<HttpsConnector<HttpConnector<Resolver>>, RequestBody>);
+
+/// Reading the system's certificates takes a while: all publishers share what was read.
+static TLS: LazyLock<ClientConfig> = LazyLock::new(|| {
+    platform_tls().unwrap_or_else(|error| {
+        tracing::error!("no certificates to trust were found on this system; no HTTPS request will succeed: {error}");
+        builder().expect("ring has what TLS needs").with_root_certificates(RootCertStore::empty()).with_no_client_auth()
+    })
+});
+
+fn platform_tls() -> Result<ClientConfig, rustls::Error> {
+    Ok(builder()?.try_with_platform_verifier()?.with_no_client_auth())
+}
+
+fn builder() -> Result<rustls::ConfigBuilder<ClientConfig, rustls::WantsVerifier>, rustls::Error> {
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions()
+}
+
+impl Client {
+    pub(super) fn new() -> Self {
+        Self::with_tls(TLS.clone())
+    }
+
+    fn with_tls(tls: ClientConfig) -> Self {
+        let mut tcp = HttpConnector::new_with_resolver(Resolver);
+        tcp.enforce_http(false);
+        tcp.set_nodelay(true);
+        let connector = HttpsConnectorBuilder::new()
+            .with_tls_config(tls)
+            .https_or_http()
+            .enable_http1()
+            .enable_http2()
+            .wrap_connector(tcp);
+        // A kept connection that the server has closed is found out before a byte of the request is sent, and the
+        // request goes to another one.
+        let client = legacy::Client::builder(TokioExecutor::new())
+            .timer(TokioTimer::new())
+            .pool_timer(TokioTimer::new())
+            .pool_idle_timeout(IDLE)
+            .pool_max_idle_per_host(IDLE_PER_HOST)
+            .retry_canceled_requests(true)
+            .http2_adaptive_window(true)
+            .http2_keep_alive_interval(PING)
+            .http2_keep_alive_timeout(PONG)
+            .build(connector);
+        Self(client)
+    }
+
+    /// Sends a request and waits for the response's head.
+    pub(super) async fn send(
+        &self,
+        mut request: Request<RequestBody>,
+        limits: TimeLimits,
+        response_limit: u64,
+    ) -> Result<Response<WasiBody>, Failure> {
+        let mut connection = capture_connection(&mut request);
+        let mut answer = self.0.request(request);
+        let connected = timeout(limits.connect, async {
+            connection.wait_for_connection_metadata().await;
+        });
+        let answer = tokio::select! {
+            biased;
+            answer = &mut answer => answer,
+            connected = connected => {
+                connected.map_err(|_| Failure::Limit(Error::ConnectionTimeout))?;
+                timeout(limits.first_byte, answer).await.map_err(|_| Failure::Limit(Error::ConnectionReadTimeout))?
+            }
+        };
+        let (head, body) = answer.map_err(Failure::Client)?.into_parts();
+        let body = ResponseBody::new(body, response_limit, limits.between_bytes).map_err(Failure::Limit)?;
+        Ok(Response::from_parts(head, body.boxed_unsync()))
+    }
+}
+
+#[cfg(test)]
+mod tests;

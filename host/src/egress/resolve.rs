@@ -1,0 +1,194 @@
+//! Names become addresses here, and each address is judged before a connection is made to that very address: there is
+//! no second look-up that could say something else.
+//!
+//! Grants are origins that the user wrote, so a name may lead to a private or a loopback address. Link-local addresses,
+//! cloud metadata, multicast, broadcast and "this host" are nobody's backend: a name that leads there was bent. A
+//! request to a literal address does not come by: it is granted only where the user wrote that address.
+
+use std::fmt;
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::vec;
+
+use hyper_util::client::legacy::connect::dns::Name;
+use tower_service::Service;
+
+/// Addresses at which clouds give out credentials, besides those that are link-local.
+const METADATA: [IpAddr; 3] = [
+    IpAddr::V4(Ipv4Addr::new(100, 100, 100, 200)),
+    IpAddr::V4(Ipv4Addr::new(192, 0, 0, 192)),
+    IpAddr::V6(Ipv6Addr::new(0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x254)),
+];
+
+/// An address that no name may lead to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Prohibited {
+    address: IpAddr,
+    kind: &'static str,
+}
+
+impl fmt::Display for Prohibited {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} ({})", self.address, self.kind)
+    }
+}
+
+/// Why a name has no address.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum ResolveError {
+    /// The system knows none.
+    #[error("cannot resolve {name}: {source}")]
+    Lookup {
+        /// What was looked up.
+        name: String,
+        /// What the system says.
+        source: io::Error,
+    },
+    /// All that it has are prohibited.
+    #[error("{name} leads to {prohibited}")]
+    Prohibited {
+        /// What was looked up.
+        name: String,
+        /// One of its addresses.
+        prohibited: Prohibited,
+    },
+}
+
+/// The system's resolver, with its answers judged.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Resolver;
+
+impl Service<Name> for Resolver {
+    type Response = vec::IntoIter<SocketAddr>;
+    type Error = ResolveError;
+    type Future = Pin<Box<dyn Future<Output = Result<Self::Response, ResolveError>> + Send>>;
+
+    fn poll_ready(&mut self, _cx: &mut Context<'_>) -> Poll<Result<(), ResolveError>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, name: Name) -> Self::Future {
+        Box::pin(async move {
+            // The port is the connector's to set.
+            let found = tokio::net::lookup_host((name.as_str(), 0)).await;
+            let found = found.map_err(|source| ResolveError::Lookup { name: name.to_string(), source })?;
+            permitted(found, name.as_str()).map(Vec::into_iter)
+        })
+    }
+}
+
+fn permitted(found: impl Iterator<Item = SocketAddr>, name: &str) -> Result<Vec<SocketAddr>, ResolveError> {
+    let mut prohibited = None;
+    let mut judge = |address: &SocketAddr| judge(address.ip()).map_err(|found| prohibited = Some(found)).is_ok();
+    let addresses: Vec<_> = found.filter(|address| judge(address)).collect();
+    match prohibited {
+        Some(prohibited) if addresses.is_empty() => Err(ResolveError::Prohibited { name: name.to_owned(), prohibited }),
+        _ => Ok(addresses),
+    }
+}
+
+fn judge(address: IpAddr) -> Result<(), Prohibited> {
+    let kind = match plain(address) {
+        plain if METADATA.contains(&plain) => "cloud metadata",
+        IpAddr::V4(address) => kind_v4(address),
+        IpAddr::V6(address) => kind_v6(address),
+    };
+    if kind.is_empty() { Ok(()) } else { Err(Prohibited { address, kind }) }
+}
+
+fn kind_v4(address: Ipv4Addr) -> &'static str {
+    match address.octets() {
+        [0, ..] => "unspecified",
+        [169, 254, 169, 254] => "cloud metadata",
+        [169, 254, ..] => "link-local",
+        [224..=239, ..] => "multicast",
+        [255, 255, 255, 255] => "broadcast",
+        _ => "",
+    }
+}
+
+fn kind_v6(address: Ipv6Addr) -> &'static str {
+    if address.is_unspecified() {
+        "unspecified"
+    } else if address.is_unicast_link_local() {
+        "link-local"
+    } else if address.is_multicast() {
+        "multicast"
+    } else {
+        ""
+    }
+}
+
+/// The IPv4 address that an IPv6 address stands for, where it does: mapped, compatible, translated (NAT64), 6to4.
+fn plain(address: IpAddr) -> IpAddr {
+    let IpAddr::V6(v6) = address else { return address };
+    let embedded = |high: u16, low: u16| {
+        let ([a, b], [c, d]) = (high.to_be_bytes(), low.to_be_bytes());
+        IpAddr::V4(Ipv4Addr::new(a, b, c, d))
+    };
+    match v6.segments() {
+        [0, 0, 0, 0, 0, 0, 0, 0 | 1] => address,
+        [0, 0, 0, 0, 0, 0 | 0xffff, high, low] | [0x64, 0xff9b, 0, 0, 0, 0, high, low] => embedded(high, low),
+        [0x2002, high, low, ..] => embedded(high, low),
+        _ => address,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_kind_of_address_is_judged() {
+        for (address, kind) in [
+            ("127.0.0.1", ""),
+            ("10.1.2.3", ""),
+            ("172.16.0.1", ""),
+            ("192.168.1.1", ""),
+            ("93.184.215.14", ""),
+            ("::1", ""),
+            ("fd12::1", ""),
+            ("2606:2800:21f::1", ""),
+            ("::ffff:10.0.0.1", ""),
+            ("0.0.0.0", "unspecified"),
+            ("0.1.2.3", "unspecified"),
+            ("169.254.0.1", "link-local"),
+            ("169.254.169.254", "cloud metadata"),
+            ("100.100.100.200", "cloud metadata"),
+            ("fd00:ec2::254", "cloud metadata"),
+            ("224.0.0.1", "multicast"),
+            ("239.255.255.255", "multicast"),
+            ("255.255.255.255", "broadcast"),
+            ("::", "unspecified"),
+            ("fe80::1", "link-local"),
+            ("febf::1", "link-local"),
+            ("ff02::1", "multicast"),
+            ("::ffff:169.254.169.254", "cloud metadata"),
+            ("::ffff:169.254.1.1", "link-local"),
+            ("::ffff:0.0.0.0", "unspecified"),
+            ("::169.254.169.254", "cloud metadata"),
+            ("64:ff9b::169.254.169.254", "cloud metadata"),
+            ("2002:a9fe:a9fe::1", "cloud metadata"),
+        ] {
+            let judged = judge(address.parse().unwrap()).err().map_or("", |prohibited| prohibited.kind);
+            assert_eq!(judged, kind, "{address}");
+        }
+    }
+
+    #[test]
+    fn prohibited_addresses_are_left_out_and_named_where_nothing_is_left() {
+        let addresses = |texts: &[&str]| texts.iter().map(|text| text.parse().unwrap()).collect::<Vec<SocketAddr>>();
+        let mixed = addresses(&["169.254.169.254:0", "10.0.0.1:0", "[fe80::1]:0"]);
+        assert_eq!(permitted(mixed.into_iter(), "name").unwrap(), addresses(&["10.0.0.1:0"]));
+        let error = permitted(addresses(&["169.254.169.254:0"]).into_iter(), "bent.example").unwrap_err();
+        assert_eq!(error.to_string(), "bent.example leads to 169.254.169.254 (cloud metadata)");
+    }
+
+    #[tokio::test]
+    async fn a_name_that_nobody_knows_is_a_failed_lookup() {
+        let error = Resolver.call("no-such-name.invalid".parse().unwrap()).await.unwrap_err();
+        assert!(matches!(error, ResolveError::Lookup { .. }), "{error}");
+    }
+}

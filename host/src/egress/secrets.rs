@@ -1,0 +1,116 @@
+//! Secrets stay with the host. In a plugin's settings `{ "secret": "env:NAME" }`, `{ "secret": "file:PATH" }` and, for a
+//! Basic pair, `{ "basic": { "user": "…", "secret": "…" } }` become opaque placeholders before the plugin sees them; a
+//! header value with a placeholder in it gets the real value when its request leaves for a granted origin.
+
+mod find;
+
+use std::fmt;
+use std::path::Path;
+use std::sync::Arc;
+
+use http::{HeaderMap, HeaderValue};
+use serde_json::Value;
+
+pub use find::SecretProblem;
+
+/// What every placeholder begins with.
+const PLACEHOLDER: &str = "metricast-secret-";
+
+/// A value that is never shown.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Secret(Box<str>);
+
+impl Secret {
+    /// Hides a value.
+    pub fn new(value: impl Into<Box<str>>) -> Self {
+        Self(value.into())
+    }
+
+    fn reveal(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Secret(…)")
+    }
+}
+
+/// A secret in a publisher's settings that cannot be had.
+#[derive(Debug, thiserror::Error)]
+#[error("{key}: {problem}")]
+pub struct SecretError {
+    /// The path of its key in the plugin's settings.
+    pub key: String,
+    /// Why.
+    pub problem: SecretProblem,
+}
+
+/// The secrets of one publisher, each behind its placeholder. Cheap to clone.
+#[derive(Clone, Debug, Default)]
+pub struct Secrets(Arc<[(String, Secret)]>);
+
+impl Secrets {
+    /// Takes the secrets out of a plugin's settings and leaves placeholders. A relative path of a file starts at
+    /// `folder`.
+    ///
+    /// # Errors
+    /// With the first secret that is not there, is empty, or cannot stand in a header.
+    pub fn extract(config: &mut Value, folder: &Path) -> Result<Self, SecretError> {
+        find::take(config, &|reference| reference.read(folder)).map(|found| Self(found.into()))
+    }
+
+    /// Puts the values in where header values hold placeholders. Call it only for a request to a granted origin.
+    pub(super) fn put_in(&self, headers: &mut HeaderMap) {
+        if self.0.is_empty() {
+            return;
+        }
+        for value in headers.values_mut() {
+            if let Some(revealed) = self.revealed(value) {
+                *value = revealed;
+            }
+        }
+    }
+
+    fn revealed(&self, value: &HeaderValue) -> Option<HeaderValue> {
+        let text = value.to_str().ok().filter(|text| text.contains(PLACEHOLDER))?;
+        let revealed = self.0.iter().fold(text.to_owned(), |text, (placeholder, secret)| {
+            text.replace(placeholder.as_str(), secret.reveal())
+        });
+        // Every secret was found fit for a header when it was read.
+        let mut revealed = HeaderValue::try_from(revealed).ok()?;
+        revealed.set_sensitive(true);
+        Some(revealed)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn placeholders_are_replaced_in_header_values_and_marked_sensitive() {
+        let secrets = Secrets(Arc::new([
+            ("metricast-secret-1".to_owned(), Secret::new("hunter2")),
+            ("metricast-secret-2".to_owned(), Secret::new("dTpw")),
+        ]));
+        let mut headers = HeaderMap::new();
+        headers.append("authorization", HeaderValue::from_static("ApiKey metricast-secret-1"));
+        headers.append("x-many", HeaderValue::from_static("metricast-secret-2,metricast-secret-1"));
+        headers.append("x-many", HeaderValue::from_static("plain"));
+        headers.append("x-unknown", HeaderValue::from_static("metricast-secret-9"));
+        secrets.put_in(&mut headers);
+        assert_eq!(headers["authorization"], "ApiKey hunter2");
+        assert!(headers["authorization"].is_sensitive());
+        assert_eq!(headers.get_all("x-many").iter().collect::<Vec<_>>(), ["dTpw,hunter2", "plain"]);
+        assert!(!headers.get_all("x-many").iter().nth(1).unwrap().is_sensitive());
+        assert_eq!(headers["x-unknown"], "metricast-secret-9");
+    }
+
+    #[test]
+    fn a_secret_does_not_show() {
+        let secrets = Secrets(Arc::new([("metricast-secret-1".to_owned(), Secret::new("hunter2"))]));
+        assert!(!format!("{secrets:?}").contains("hunter2"));
+    }
+}

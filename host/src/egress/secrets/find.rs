@@ -1,0 +1,261 @@
+//! Where secrets stand in a config, and where their values come from.
+
+use std::env;
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
+use http::HeaderValue;
+use serde_json::{Map, Value};
+
+use super::{PLACEHOLDER, Secret, SecretError};
+
+/// Bytes of a secret.
+const MAX: u64 = 64 << 10;
+
+/// Why a secret cannot be had. No case repeats a value, or what may be one.
+#[derive(Debug, thiserror::Error)]
+pub enum SecretProblem {
+    /// Neither of the forms.
+    #[error("write {{ secret = \"env:NAME\" }}, {{ secret = \"file:PATH\" }} or {{ basic = {{ user = \"…\", secret = \"env:NAME\" }} }}")]
+    Form,
+    /// No such variable.
+    #[error("the environment variable {0} is not set")]
+    NotSet(String),
+    /// The variable is no text.
+    #[error("the environment variable {0} is not UTF-8")]
+    NotText(String),
+    /// The file cannot be read.
+    #[error("cannot read the file {path}: {source}", path = path.display())]
+    Read {
+        /// Which file.
+        path: PathBuf,
+        /// What the system says.
+        source: io::Error,
+    },
+    /// There is nothing in it.
+    #[error("{0} is empty")]
+    Empty(String),
+    /// It is longer than any secret.
+    #[error("{0} is longer than 64 KiB")]
+    TooLong(String),
+    /// It cannot be sent.
+    #[error("{0} has characters in it that no HTTP header can carry")]
+    NoHeader(String),
+    /// RFC 7617 ends the user at the first colon.
+    #[error("the user of a Basic pair has no colon in it")]
+    ColonInUser,
+}
+
+/// Where the config says that a secret is.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Reference<'a> {
+    Env(&'a str),
+    File(&'a Path),
+}
+
+impl<'a> Reference<'a> {
+    fn parse(text: &'a str) -> Result<Self, SecretProblem> {
+        match text.split_once(':') {
+            Some(("env", name)) if !name.is_empty() => Ok(Self::Env(name)),
+            Some(("file", path)) if !path.is_empty() => Ok(Self::File(Path::new(path))),
+            _ => Err(SecretProblem::Form),
+        }
+    }
+
+    fn name(&self) -> String {
+        match self {
+            Self::Env(name) => format!("the environment variable {name}"),
+            Self::File(path) => format!("the file {}", path.display()),
+        }
+    }
+
+    pub(super) fn read(&self, folder: &Path) -> Result<String, SecretProblem> {
+        match self {
+            Self::Env(name) => env::var(name).map_err(|error| match error {
+                env::VarError::NotPresent => SecretProblem::NotSet((*name).to_owned()),
+                env::VarError::NotUnicode(_) => SecretProblem::NotText((*name).to_owned()),
+            }),
+            Self::File(path) => {
+                let path = folder.join(path);
+                read_file(&path).map_err(|source| SecretProblem::Read { path, source })
+            }
+        }
+    }
+
+    /// The value as a header can carry it; a file's last line break is not part of it.
+    fn value(&self, read: Reader<'_>) -> Result<String, SecretProblem> {
+        let text = read(self)?;
+        let value = text.trim_end_matches(['\r', '\n']);
+        if value.is_empty() {
+            return Err(SecretProblem::Empty(self.name()));
+        }
+        if value.len() as u64 > MAX {
+            return Err(SecretProblem::TooLong(self.name()));
+        }
+        if HeaderValue::from_str(value).is_err() {
+            return Err(SecretProblem::NoHeader(self.name()));
+        }
+        Ok(value.to_owned())
+    }
+}
+
+fn read_file(path: &Path) -> io::Result<String> {
+    let mut text = String::new();
+    File::open(path)?.take(MAX + 3).read_to_string(&mut text)?;
+    Ok(text)
+}
+
+/// Reads what a reference names.
+pub(super) type Reader<'r> = &'r dyn Fn(&Reference<'_>) -> Result<String, SecretProblem>;
+
+/// Replaces each secret in `config` by a placeholder and returns both.
+pub(super) fn take(config: &mut Value, read: Reader<'_>) -> Result<Vec<(String, Secret)>, SecretError> {
+    let mut found = Vec::new();
+    walk(config, &mut String::new(), read, &mut found)?;
+    Ok(found)
+}
+
+fn walk(
+    value: &mut Value,
+    path: &mut String,
+    read: Reader<'_>,
+    found: &mut Vec<(String, Secret)>,
+) -> Result<(), SecretError> {
+    let secret = value.as_object().and_then(|object| secret_of(object, read));
+    if let Some(secret) = secret.transpose().map_err(|problem| SecretError { key: path.clone(), problem })? {
+        let placeholder = placeholder();
+        *value = Value::String(placeholder.clone());
+        found.push((placeholder, secret));
+        return Ok(());
+    }
+    let length = path.len();
+    match value {
+        Value::Array(items) => {
+            for (index, item) in items.iter_mut().enumerate() {
+                path.push_str(&format!("[{index}]"));
+                walk(item, path, read, found)?;
+                path.truncate(length);
+            }
+        }
+        Value::Object(members) => {
+            for (key, member) in members {
+                if length > 0 {
+                    path.push('.');
+                }
+                path.push_str(key);
+                walk(member, path, read, found)?;
+                path.truncate(length);
+            }
+        }
+        _ => {}
+    }
+    Ok(())
+}
+
+/// The secret that an object stands for; `None` where it is no such object.
+fn secret_of(object: &Map<String, Value>, read: Reader<'_>) -> Option<Result<Secret, SecretProblem>> {
+    if let Some(basic) = object.get("basic").and_then(Value::as_object) {
+        return Some(if object.len() == 1 { pair(basic, read) } else { Err(SecretProblem::Form) });
+    }
+    let reference = object.get("secret").filter(|secret| !secret.is_object())?;
+    Some(match reference.as_str() {
+        Some(reference) if object.len() == 1 => single(reference, read).map(Secret::new),
+        _ => Err(SecretProblem::Form),
+    })
+}
+
+fn single(reference: &str, read: Reader<'_>) -> Result<String, SecretProblem> {
+    Reference::parse(reference)?.value(read)
+}
+
+fn pair(basic: &Map<String, Value>, read: Reader<'_>) -> Result<Secret, SecretProblem> {
+    let text = |key: &str| basic.get(key).and_then(Value::as_str);
+    let (Some(user), Some(reference), 2) = (text("user"), text("secret"), basic.len()) else {
+        return Err(SecretProblem::Form);
+    };
+    if user.contains(':') {
+        return Err(SecretProblem::ColonInUser);
+    }
+    let secret = single(reference, read)?;
+    Ok(Secret::new(BASE64_STANDARD.encode(format!("{user}:{secret}"))))
+}
+
+/// Random so that no text of the user's is one by chance. A plugin that guesses another's gains nothing: each publisher
+/// has its own.
+fn placeholder() -> String {
+    format!("{PLACEHOLDER}{:032x}", fastrand::u128(..))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn values(reference: &Reference<'_>) -> Result<String, SecretProblem> {
+        match reference {
+            Reference::Env("KEY") => Ok("hunter2".to_owned()),
+            Reference::File(path) if *path == Path::new("/run/key") => Ok("from-file\r\n".to_owned()),
+            Reference::Env("EMPTY") => Ok("\n".to_owned()),
+            Reference::Env("TWO_LINES") => Ok("one\ntwo".to_owned()),
+            Reference::Env("LONG") => Ok("x".repeat(MAX as usize + 1)),
+            other => other.read(Path::new("/")),
+        }
+    }
+
+    #[test]
+    fn each_form_becomes_a_placeholder_of_its_own() {
+        let mut config = json!({
+            "api_key": { "secret": "env:KEY" },
+            "deep": [{ "token": { "secret": "file:/run/key" } }],
+            "login": { "basic": { "user": "u", "secret": "env:KEY" } },
+            "plain": "env:KEY",
+            "number": 3,
+        });
+        let found = take(&mut config, &values).unwrap();
+        let secret_at = |pointer: &str| {
+            let placeholder = config.pointer(pointer).unwrap().as_str().unwrap();
+            assert!(placeholder.starts_with(PLACEHOLDER) && placeholder.len() == PLACEHOLDER.len() + 32);
+            &found.iter().find(|(known, _)| known == placeholder).unwrap().1
+        };
+        assert_eq!(secret_at("/api_key"), &Secret::new("hunter2"));
+        assert_eq!(secret_at("/deep/0/token"), &Secret::new("from-file"), "the line break is not part of it");
+        assert_eq!(secret_at("/login"), &Secret::new(BASE64_STANDARD.encode("u:hunter2")));
+        assert_eq!((&config["plain"], &config["number"]), (&json!("env:KEY"), &json!(3)));
+        assert_eq!(found.len(), 3);
+    }
+
+    #[test]
+    fn a_key_named_secret_may_itself_hold_a_secret() {
+        let mut config = json!({ "secret": { "secret": "env:KEY" }, "other": 1 });
+        assert_eq!(take(&mut config, &values).unwrap().len(), 1);
+        assert!(config["secret"].is_string());
+    }
+
+    #[test]
+    fn what_cannot_be_had_is_an_error_with_its_key() {
+        for (secret, words) in [
+            (json!({ "secret": "env:METRICAST_TEST_NOT_SET" }), "METRICAST_TEST_NOT_SET is not set"),
+            (json!({ "secret": "file:/no/such/file" }), "cannot read the file /no/such/file"),
+            (json!({ "secret": "env:EMPTY" }), "the environment variable EMPTY is empty"),
+            (json!({ "secret": "env:TWO_LINES" }), "characters in it that no HTTP header can carry"),
+            (json!({ "secret": "env:LONG" }), "longer than 64 KiB"),
+            (json!({ "secret": "hunter2" }), "write { secret = \"env:NAME\" }"),
+            (json!({ "secret": "env:" }), "write { secret"),
+            (json!({ "secret": 5 }), "write { secret"),
+            (json!({ "secret": "env:KEY", "more": 1 }), "write { secret"),
+            (json!({ "basic": { "user": "u" } }), "write { secret"),
+            (json!({ "basic": { "user": "u:v", "secret": "env:KEY" } }), "no colon"),
+        ] {
+            let mut config = json!({ "list": [{}, { "key": secret }] });
+            let error = take(&mut config, &values).unwrap_err();
+            assert_eq!(error.key, "list[1].key");
+            let text = error.to_string();
+            assert!(text.contains(words), "{text}");
+            assert!(!text.contains("hunter2"), "{text}");
+        }
+    }
+}

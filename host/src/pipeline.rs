@@ -1,0 +1,307 @@
+//! Puts the parts together as a config says: plugins loaded and judged, a queue, a delivery for each publisher, listeners
+//! for those that are scraped.
+//!
+//! [`Workshop::prepare`] does all that needs no I/O beyond this machine, and is what `metricast check` shows;
+//! [`Pipeline::start`] opens the publishers; [`Pipeline::drain`] ends them.
+
+mod report;
+
+use std::collections::BTreeMap;
+use std::io;
+use std::net::SocketAddr;
+use std::path::Path;
+use std::time::Duration;
+
+use futures::future::join_all;
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+use tokio::time::{Instant, sleep, timeout};
+
+use crate::config::{self, Checked};
+use crate::delivery::sandbox::PluginOpener;
+use crate::delivery::{Delivery, Opened, Settings};
+use crate::egress::{SecretError, Secrets};
+use crate::engine::{Engine, EngineError, EngineOptions};
+use crate::grants::{GrantError, Grants};
+use crate::limits::Limits;
+use crate::plugin::{
+    CallError, Instance, LoadError, Loader, OpenOptions, Plugin, PluginRuntime, PluginSource,
+};
+use crate::queue::Queue;
+use crate::scrape::Scraped;
+
+pub use report::Report;
+
+/// How many instances of one publisher work side by side at most.
+const MAX_INSTANCES: u32 = 4;
+/// How often a drain looks whether something moves.
+const LOOK: Duration = Duration::from_millis(20);
+
+/// What loads plugins.
+#[derive(Clone)]
+pub struct Workshop {
+    loader: Loader,
+    runtime: PluginRuntime,
+}
+
+/// The workshop cannot be set up.
+#[derive(Debug, thiserror::Error)]
+pub enum WorkshopError {
+    /// No threads.
+    #[error("no threads to run plugins on: {0}")]
+    Threads(#[from] io::Error),
+    /// No engine.
+    #[error(transparent)]
+    Engine(#[from] EngineError),
+}
+
+/// A publisher that can be opened.
+pub struct Prepared {
+    /// Its plugin.
+    pub plugin: Plugin,
+    /// What it may reach.
+    pub grants: Grants,
+    options: OpenOptions,
+}
+
+/// Why a publisher of the config cannot be opened.
+#[derive(Debug, thiserror::Error)]
+#[error("{problem}")]
+pub struct StartError {
+    /// Its place in the config.
+    pub publisher: usize,
+    /// What is wrong.
+    pub problem: StartProblem,
+}
+
+/// What is wrong with a publisher.
+#[derive(Debug, thiserror::Error)]
+pub enum StartProblem {
+    /// The plugin is unfit.
+    #[error(transparent)]
+    Load(#[from] LoadError),
+    /// A secret of its settings cannot be had.
+    #[error(transparent)]
+    Secret(#[from] SecretError),
+    /// An origin cannot be granted.
+    #[error(transparent)]
+    Grant(#[from] GrantError),
+    /// The plugin refuses its settings (the text starts with the key's path), or breaks.
+    #[error("{0}")]
+    Refused(String),
+    /// Its address cannot be listened on.
+    #[error("cannot listen on {address} for scrapes: {source}")]
+    Listen {
+        /// The address.
+        address: SocketAddr,
+        /// What the system says.
+        source: io::Error,
+    },
+    /// `listen` is there and the plugin has nothing to show.
+    #[error("listen: this plugin has nothing to scrape; leave the key out")]
+    NothingToScrape,
+}
+
+impl Workshop {
+    /// Sets up an engine and threads for plugins.
+    ///
+    /// # Errors
+    /// Where the machine has neither.
+    pub fn new(options: &EngineOptions) -> Result<Self, WorkshopError> {
+        let runtime = PluginRuntime::new()?;
+        let loader = Loader::new(&Engine::new(options)?, &runtime)?;
+        Ok(Self { loader, runtime })
+    }
+
+    /// Loads a plugin.
+    ///
+    /// # Errors
+    /// With what makes it unfit.
+    pub async fn load(&self, source: &PluginSource, limits: &Limits) -> Result<Plugin, LoadError> {
+        self.loader.load(source, limits).await
+    }
+
+    /// Loads a publisher's plugin and lets it judge its settings; secrets are read (from files below
+    /// `folder` where their path is relative), nothing is sent.
+    ///
+    /// # Errors
+    /// With what is wrong.
+    pub async fn prepare(&self, publisher: &config::Publisher, folder: &Path) -> Result<Prepared, StartProblem> {
+        let plugin = self.load(&publisher.plugin, &publisher.limits).await?;
+        prepare(plugin, publisher, folder).await
+    }
+
+    /// As [`prepare`](Self::prepare) for all publishers, each plugin loaded once.
+    async fn prepare_all(&self, config: &Checked) -> Result<Vec<Prepared>, StartError> {
+        let mut plugins: BTreeMap<String, Plugin> = BTreeMap::new();
+        let mut prepared = Vec::new();
+        for (index, publisher) in config.publishers.iter().enumerate() {
+            let at = |problem| StartError { publisher: index, problem };
+            let source = publisher.plugin.to_string();
+            let plugin = match plugins.get(&source) {
+                Some(plugin) => plugin.clone(),
+                None => self.load(&publisher.plugin, &publisher.limits).await.map_err(|error| at(error.into()))?,
+            };
+            plugins.insert(source, plugin.clone());
+            prepared.push(prepare(plugin, publisher, &config.folder).await.map_err(at)?);
+        }
+        Ok(prepared)
+    }
+}
+
+async fn prepare(
+    plugin: Plugin,
+    publisher: &config::Publisher,
+    folder: &Path,
+) -> Result<Prepared, StartProblem> {
+    let mut settings = publisher.config.clone();
+    let grants = Grants::from_config(&plugin.description().config_schema, &settings, &publisher.allow)?;
+    let secrets = Secrets::extract(&mut settings, folder)?;
+    let settings = settings.to_string();
+    plugin.check(&settings, &publisher.limits).await?;
+    let options = OpenOptions::new(&publisher.name, &settings, grants.clone(), secrets, publisher.limits.clone());
+    Ok(Prepared { plugin, grants, options })
+}
+
+/// Running publishers behind one queue.
+pub struct Pipeline {
+    queue: Queue,
+    deliveries: Vec<Delivery<Instance>>,
+    scrapes: Vec<JoinHandle<io::Result<()>>>,
+    stop_scrapes: watch::Sender<bool>,
+}
+
+/// Whether publishers that can be scraped are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Scrapes {
+    /// At the addresses that the config says.
+    Served,
+    /// No: the process ends before anybody comes.
+    Off,
+}
+
+/// How long a drain waits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Patience {
+    /// In all.
+    InAll(Duration),
+    /// Since something moved.
+    SinceProgress(Duration),
+}
+
+impl Pipeline {
+    /// Opens the publishers of a config. A backend that is away is no error: its publisher goes on trying.
+    ///
+    /// # Errors
+    /// Where a publisher can never be opened as the config has it.
+    pub async fn start(config: &Checked, workshop: &Workshop, scrapes: Scrapes) -> Result<Self, StartError> {
+        let prepared = workshop.prepare_all(config).await?;
+        let queue = Queue::in_memory(config.queue.max_size);
+        let deliveries = config.publishers.iter().zip(prepared).map(|(publisher, prepared)| {
+            let settings = Settings {
+                batching: publisher.batch.clone(),
+                retry: publisher.retry.clone(),
+                max_instances: MAX_INSTANCES,
+            };
+            let opener = PluginOpener { plugin: prepared.plugin, options: prepared.options };
+            Delivery::start(&publisher.name, opener, queue.reader(), settings, &workshop.runtime)
+        });
+        let deliveries = deliveries.collect();
+        let (stop_scrapes, _) = watch::channel(false);
+        let mut pipeline = Self { queue, deliveries, scrapes: Vec::new(), stop_scrapes };
+        pipeline.opened(config, scrapes).await?;
+        Ok(pipeline)
+    }
+
+    /// Waits for the first outcome of each and starts to listen for those that are scraped.
+    async fn opened(&mut self, config: &Checked, scrapes: Scrapes) -> Result<(), StartError> {
+        let outcomes = join_all(self.deliveries.iter().map(Delivery::opened)).await;
+        for (index, outcome) in outcomes.into_iter().enumerate() {
+            let at = |problem| StartError { publisher: index, problem };
+            let listen = &config.publishers[index].listen;
+            let scraped = match outcome {
+                Opened::Never(error) => return Err(at(StartProblem::Refused(error.to_string()))),
+                Opened::Yes(profile) => profile.scrapes,
+                Opened::Later(_) | Opened::NotYet => listen.stated,
+            };
+            if !scraped && listen.stated {
+                return Err(at(StartProblem::NothingToScrape));
+            }
+            if scraped && scrapes == Scrapes::Served {
+                self.listen(index, listen.address).await.map_err(at)?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn listen(&mut self, index: usize, address: SocketAddr) -> Result<(), StartProblem> {
+        let listener =
+            TcpListener::bind(address).await.map_err(|source| StartProblem::Listen { address, source })?;
+        let delivery = &self.deliveries[index];
+        let scraped = Scraped::new(delivery.current(), delivery.lost());
+        let mut stopped = self.stop_scrapes.subscribe();
+        let stopped = async move {
+            let _ = stopped.wait_for(|stopped| *stopped).await;
+        };
+        tracing::info!(publisher = delivery.status().name(), "metrics at http://{address}/metrics");
+        self.scrapes.push(tokio::spawn(scraped.serve(listener, stopped)));
+        Ok(())
+    }
+
+    /// Where sources append.
+    pub fn queue(&self) -> &Queue {
+        &self.queue
+    }
+
+    /// How each publisher stands, in the order of the config.
+    pub fn reports(&self) -> Vec<Report> {
+        let appended = self.queue.appended();
+        self.deliveries.iter().map(|delivery| Report::of(delivery.status(), appended)).collect()
+    }
+
+    /// Takes no more records, waits until what is queued is answered for, and ends.
+    pub async fn drain(mut self, patience: Patience) -> Vec<Report> {
+        self.queue.close();
+        let delivered = self.all_delivered(patience).await;
+        if !delivered {
+            self.deliveries.iter().for_each(Delivery::stop);
+        }
+        for delivery in &mut self.deliveries {
+            delivery.ended().await;
+        }
+        self.stop_scrapes.send_replace(true);
+        for scrape in &mut self.scrapes {
+            // A scraper that keeps its connection open is not waited for.
+            let _ = timeout(Duration::from_secs(1), scrape).await;
+        }
+        self.reports()
+    }
+
+    async fn all_delivered(&mut self, patience: Patience) -> bool {
+        let mut moved = Instant::now();
+        let mut before = 0;
+        loop {
+            if self.deliveries.iter().all(Delivery::has_ended) {
+                return true;
+            }
+            let answered = self.reports().iter().map(|report| report.counts.accepted + report.counts.rejected).sum();
+            if let Patience::SinceProgress(_) = patience
+                && answered != before
+            {
+                (moved, before) = (Instant::now(), answered);
+            }
+            let (Patience::InAll(limit) | Patience::SinceProgress(limit)) = patience;
+            if moved.elapsed() >= limit {
+                return false;
+            }
+            sleep(LOOK).await;
+        }
+    }
+}
+
+impl From<CallError> for StartProblem {
+    fn from(error: CallError) -> Self {
+        Self::Refused(error.to_string())
+    }
+}

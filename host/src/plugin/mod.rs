@@ -1,0 +1,191 @@
+//! Plugins: from a name in the config to open instances.
+//!
+//! ```text
+//! PluginSource --Loader::load--> Plugin --open(OpenOptions)--> Instance --publish, flush, scrape, ...
+//! ```
+//!
+//! A [`Plugin`] is code: found, compiled, its imports and exports judged, asked once what it is. An [`Instance`] is one
+//! open publisher in a sandbox of its own, owned by one task; what it answers has passed [`crate::untrusted`].
+
+mod fault;
+mod instance;
+mod load;
+mod log;
+mod publisher;
+mod runtime;
+mod sandbox;
+mod source;
+mod surface;
+mod types;
+
+use std::sync::Arc;
+
+use wasmtime::component::{Component, Linker};
+
+use crate::bindings::{EXPORT, PluginPre};
+use crate::egress::Egress;
+use crate::engine::{Engine, EngineError};
+use crate::limits::Limits;
+use crate::untrusted;
+use publisher::OpenPublisher;
+use sandbox::{Sandbox, Surroundings};
+use surface::Surface;
+
+pub use fault::{CallError, Fault};
+pub use instance::{Instance, OpenOptions};
+pub use load::{LoadError, LoadProblem};
+pub(crate) use log::Identity;
+pub use runtime::PluginRuntime;
+pub use source::{PluginSource, SourceError, bundled};
+pub use types::{
+    Description, Exposition, Flushed, LateRejection, Profile, PublishError, Receipt, Rejection, Saved,
+};
+
+/// Loads plugins into one engine; cheap to clone.
+#[derive(Clone)]
+pub struct Loader {
+    engine: Engine,
+    runtime: PluginRuntime,
+    linker: Arc<Linker<Surroundings>>,
+}
+
+impl Loader {
+    /// A loader whose plugins run on `runtime`.
+    ///
+    /// # Errors
+    /// Where the engine takes the host's own functions amiss.
+    pub fn new(engine: &Engine, runtime: &PluginRuntime) -> Result<Self, EngineError> {
+        let linker = Arc::new(sandbox::linker(engine)?);
+        Ok(Self { engine: engine.clone(), runtime: runtime.clone(), linker })
+    }
+
+    /// Reads a plugin, judges what it imports and exports, compiles it, and asks it what it is, within `limits`.
+    ///
+    /// # Errors
+    /// With what makes it unfit.
+    pub async fn load(&self, source: &PluginSource, limits: &Limits) -> Result<Plugin, LoadError> {
+        let (loader, wanted) = (self.clone(), source.clone());
+        let compiled = self.runtime.spawn_blocking(move || loader.compile(&wanted)).await;
+        let code = compiled.unwrap_or(Err(LoadProblem::Ended));
+        let plugin = match code {
+            Ok(code) => code.describe(source, limits.clone(), &self.runtime).await,
+            Err(problem) => Err(problem),
+        };
+        plugin.map_err(|problem| LoadError { plugin: source.to_string(), problem })
+    }
+
+    fn compile(&self, source: &PluginSource) -> Result<Code, LoadProblem> {
+        let bytes = load::read(source)?;
+        let component = Component::new(self.engine.machine(), &bytes)
+            .map_err(|error| LoadProblem::Invalid(format!("{error:#}")))?;
+        let surface = Surface::of(&component, &self.engine);
+        surface.judge()?;
+        let linked =
+            self.linker.instantiate_pre(&component).map_err(|error| LoadProblem::Link(format!("{error:#}")))?;
+        let pre = PluginPre::new(linked)
+            .map_err(|error| LoadProblem::WrongExport { wanted: EXPORT, reason: format!("{error:#}") })?;
+        Ok(Code { pre, surface, digest: load::digest(&bytes) })
+    }
+}
+
+struct Code {
+    pre: PluginPre<Surroundings>,
+    surface: Surface,
+    digest: String,
+}
+
+impl Code {
+    async fn describe(
+        self,
+        source: &PluginSource,
+        limits: Limits,
+        runtime: &PluginRuntime,
+    ) -> Result<Plugin, LoadProblem> {
+        let name: Arc<str> = source.to_string().into();
+        let identity = Identity { publisher: name.clone(), plugin: name };
+        let pre = self.pre.clone();
+        let asking = async move {
+            let mut sandbox = Sandbox::new(&pre, identity, &Egress::closed(), &limits).await?;
+            let (watch, guest, store) = sandbox.ready();
+            let raw = watch.bound(guest.call_describe(store)).await?;
+            untrusted::description(raw, &limits)
+        };
+        let asked = runtime.spawn(asking).await;
+        let description = asked.unwrap_or(Err(Fault::Gone)).map_err(CallError::from)?;
+        let label = format!("{} {}", description.name, description.version).into();
+        Ok(Plugin { loaded: Arc::new(Loaded { code: self, description, label, runtime: runtime.clone() }) })
+    }
+}
+
+/// A loaded plugin; cheap to clone.
+#[derive(Clone)]
+pub struct Plugin {
+    loaded: Arc<Loaded>,
+}
+
+struct Loaded {
+    code: Code,
+    description: Description,
+    label: Arc<str>,
+    runtime: PluginRuntime,
+}
+
+impl Plugin {
+    /// Name and version, as the plugin says them: what log lines and errors call it.
+    pub fn label(&self) -> &str {
+        &self.loaded.label
+    }
+
+    /// What the plugin says that it is.
+    pub fn description(&self) -> &Description {
+        &self.loaded.description
+    }
+
+    /// `sha256:` and the digest of the component, in hexadecimal.
+    pub fn digest(&self) -> &str {
+        &self.loaded.code.digest
+    }
+
+    /// What the component imports, as `package:name/interface@version`.
+    pub fn imports(&self) -> &[String] {
+        &self.loaded.code.surface.imports
+    }
+
+    /// What the component exports.
+    pub fn exports(&self) -> &[String] {
+        &self.loaded.code.surface.exports
+    }
+
+    /// Lets the plugin judge a config (JSON text, placeholders for secrets) without any I/O.
+    ///
+    /// # Errors
+    /// The plugin's judgement, or the fault that ended it.
+    pub async fn check(&self, config: &str, limits: &Limits) -> Result<(), CallError> {
+        let (pre, identity) = (self.loaded.code.pre.clone(), self.identity(self.loaded.label.clone()));
+        let (config, limits) = (config.to_owned(), limits.clone());
+        let checking = async move {
+            let mut sandbox = Sandbox::new(&pre, identity, &Egress::closed(), &limits).await?;
+            let (watch, guest, store) = sandbox.ready();
+            let judged = watch.bound(guest.call_check(store, &config)).await?;
+            judged.map_err(|error| untrusted::publish_error(error, &limits).into())
+        };
+        self.loaded.runtime.spawn(checking).await.unwrap_or(Err(Fault::Gone.into()))
+    }
+
+    /// Opens a publisher in a sandbox of its own.
+    ///
+    /// # Errors
+    /// What the plugin says against it (`unavailable` and `unauthorized` may pass), or the fault that ended it.
+    pub async fn open(&self, options: OpenOptions) -> Result<Instance, CallError> {
+        let (pre, identity) = (self.loaded.code.pre.clone(), self.identity(options.publisher.clone()));
+        let opening = async move { OpenPublisher::open(&pre, identity, options).await };
+        Instance::start(&self.loaded.runtime, opening).await
+    }
+
+    fn identity(&self, publisher: Arc<str>) -> Identity {
+        Identity { publisher, plugin: self.loaded.label.clone() }
+    }
+}
+
+#[cfg(test)]
+mod tests;

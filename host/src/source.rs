@@ -1,0 +1,7 @@
+//! Where records come from: [`http`] for programs that send them, [`feed`] for lines of files and standard input.
+//!
+//! A source frames what it gets, has `metricast_records` read it, and appends batches to the queue; when the queue is
+//! full, the source waits.
+
+pub mod http;
+pub mod feed;

@@ -1,0 +1,192 @@
+//! What a plugin may say. Its answers are a stranger's: each is checked here while it becomes a type of the host's, and
+//! an answer that breaks the contract costs the plugin its instance, never the host a record.
+//!
+//! Texts for a person are cut to a bound and lose their control characters, so that they fit on a line of a log or a
+//! terminal and can do nothing there.
+
+use std::num::NonZeroU32;
+use std::time::Duration;
+
+use bytes::Bytes;
+use serde_json::Value;
+
+use crate::bindings::types as raw;
+use crate::limits::{LimitHit, Limits};
+use crate::plugin::{
+    Description, Exposition, Fault, Flushed, LateRejection, Profile, PublishError, Receipt, Rejection, Saved,
+};
+
+/// No backend's wish to wait is longer.
+const LONGEST_WAIT: Duration = Duration::from_hours(24);
+/// Bytes of a name, a version, an epoch, a content type.
+const NAME: usize = 128;
+/// Bytes of a config's schema.
+const SCHEMA: usize = 1 << 20;
+/// Pairs of `extra`.
+const EXTRA: usize = 64;
+
+pub(crate) fn description(raw: raw::Description, limits: &Limits) -> Result<Description, Fault> {
+    let name_is_plain = raw.name.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-');
+    if !name_is_plain || raw.name.is_empty() || raw.name.len() > NAME {
+        return Err(broken(format!("its name {:?} is not short, lower case, with hyphens", text(&raw.name, NAME))));
+    }
+    if raw.version.is_empty() || raw.version.len() > NAME || !raw.version.bytes().all(|byte| byte.is_ascii_graphic()) {
+        return Err(broken(format!("its version {:?} is none", text(&raw.version, NAME))));
+    }
+    bounded("schema bytes", raw.config_schema.len(), SCHEMA)?;
+    bounded("extra pairs", raw.extra.len(), EXTRA)?;
+    let config_schema: Value = serde_json::from_str(&raw.config_schema)
+        .map_err(|error| broken(format!("the schema of its config is no JSON: {error}")))?;
+    if !config_schema.is_object() {
+        return Err(broken("the schema of its config is no JSON object"));
+    }
+    let pair = |pair: raw::AttributeResult| (text(&pair.key, limits.text), text(&pair.value, limits.text));
+    let extra = raw.extra.into_iter().map(pair).collect();
+    Ok(Description { name: raw.name, version: raw.version, config_schema, extra })
+}
+
+pub(crate) fn profile(raw: raw::Profile) -> Result<Profile, Fault> {
+    let Some(max_instances) = NonZeroU32::new(raw.max_instances) else {
+        return Err(broken("its profile allows no instance"));
+    };
+    if raw.flush_interval_ms == Some(0) {
+        return Err(broken("its profile asks for a flush every 0 ms"));
+    }
+    Ok(Profile {
+        stateful: raw.stateful,
+        max_instances: if raw.stateful { NonZeroU32::MIN } else { max_instances },
+        flush_interval: raw.flush_interval_ms.map(|ms| Duration::from_millis(ms.into())),
+        scrapes: raw.scrapes,
+    })
+}
+
+/// Checks a receipt for a batch of `records`.
+pub(crate) fn receipt(raw: raw::Receipt, records: usize, stateful: bool, limits: &Limits) -> Result<Receipt, Fault> {
+    let counts = (raw.accepted as usize).checked_add(raw.rejected.len() + raw.retryable.len());
+    if counts != Some(records) {
+        let (accepted, rejected, retryable) = (raw.accepted, raw.rejected.len(), raw.retryable.len());
+        return Err(broken(format!(
+            "{accepted} accepted, {rejected} rejected and {retryable} retryable do not add up to {records} records"
+        )));
+    }
+    if stateful && !raw.retryable.is_empty() {
+        return Err(broken("it keeps state, and so answers for whole batches, but calls records retryable"));
+    }
+    let rejected = raw.rejected.iter().map(|rejection| rejection.index);
+    unique(rejected.chain(raw.retryable.iter().copied()), records, "the receipt")?;
+    let retryable = sorted(raw.retryable);
+    unique(raw.in_doubt.iter().copied(), records, "in-doubt")?;
+    if let Some(index) = raw.in_doubt.iter().find(|index| retryable.binary_search(index).is_err()) {
+        return Err(broken(format!("record {index} is in doubt and not retryable")));
+    }
+    let mut rejected: Vec<_> = raw
+        .rejected
+        .into_iter()
+        .map(|rejection| Rejection { index: rejection.index, reason: text(&rejection.reason, limits.text) })
+        .collect();
+    rejected.sort_unstable_by_key(|rejection| rejection.index);
+    Ok(Receipt {
+        accepted: raw.accepted,
+        rejected,
+        retryable,
+        in_doubt: sorted(raw.in_doubt),
+        retry_after: wait(raw.retry_after_ms),
+    })
+}
+
+pub(crate) fn flushed(raw: raw::Flushed, limits: &Limits) -> Flushed {
+    let rejection = |raw: raw::LateRejection| LateRejection {
+        epoch: text(&raw.epoch, NAME),
+        offset: raw.offset,
+        leg: text(&raw.leg, NAME),
+        reason: text(&raw.reason, limits.text),
+    };
+    Flushed {
+        pending: raw.pending,
+        rejected: raw.rejected.into_iter().map(rejection).collect(),
+        retry_after: wait(raw.retry_after_ms),
+    }
+}
+
+pub(crate) fn saved(raw: Option<raw::SavedResult>, stateful: bool, limits: &Limits) -> Result<Option<Saved>, Fault> {
+    match raw {
+        None if stateful => Err(broken("it keeps state, but its snapshot is none")),
+        Some(_) if !stateful => Err(broken("it keeps no state, but gives a snapshot")),
+        None => Ok(None),
+        Some(raw) => {
+            bounded("snapshot bytes", raw.state.len(), limits.snapshot)?;
+            Ok(Some(Saved { version: raw.version, state: Bytes::from(raw.state), next_offset: raw.next_offset }))
+        }
+    }
+}
+
+pub(crate) fn exposition(raw: Option<raw::Exposition>, limits: &Limits) -> Result<Option<Exposition>, Fault> {
+    let Some(raw) = raw else { return Ok(None) };
+    let printable = raw.content_type.bytes().all(|byte| byte == b' ' || byte.is_ascii_graphic());
+    if raw.content_type.is_empty() || raw.content_type.len() > NAME || !printable {
+        return Err(broken(format!("its content type {:?} is no header value", text(&raw.content_type, NAME))));
+    }
+    bounded("exposition bytes", raw.body.len(), limits.exposition)?;
+    Ok(Some(Exposition { content_type: raw.content_type, body: Bytes::from(raw.body) }))
+}
+
+pub(crate) fn publish_error(raw: raw::PublishError, limits: &Limits) -> PublishError {
+    let text = |words: String| text(&words, limits.text);
+    match raw {
+        raw::PublishError::Misconfigured(words) => PublishError::Misconfigured(text(words)),
+        raw::PublishError::Unauthorized(words) => PublishError::Unauthorized(text(words)),
+        raw::PublishError::Unavailable(raw) => {
+            PublishError::Unavailable { reason: text(raw.reason), retry_after: wait(raw.retry_after_ms) }
+        }
+        raw::PublishError::Rejected(words) => PublishError::Rejected(text(words)),
+        raw::PublishError::StateIncompatible(words) => PublishError::StateIncompatible(text(words)),
+        raw::PublishError::Internal(words) => PublishError::Internal(text(words)),
+    }
+}
+
+/// A stranger's words in at most `limit` bytes, on one line, without control characters.
+pub(crate) fn text(words: &str, limit: usize) -> String {
+    const MORE: &str = "…";
+    let cut = if words.len() <= limit { words.len() } else { words.floor_char_boundary(limit.saturating_sub(MORE.len())) };
+    let shown = words[..cut].chars().map(|char| if char.is_control() { ' ' } else { char });
+    let more = if cut < words.len() { MORE } else { "" };
+    shown.chain(more.chars()).collect()
+}
+
+fn unique(indexes: impl Iterator<Item = u32> + Clone, records: usize, whose: &str) -> Result<(), Fault> {
+    if indexes.clone().next().is_none() {
+        return Ok(());
+    }
+    let mut seen = vec![false; records];
+    for index in indexes {
+        match seen.get_mut(index as usize) {
+            None => return Err(broken(format!("{whose} names record {index} of {records}"))),
+            Some(true) => return Err(broken(format!("{whose} names record {index} twice"))),
+            Some(seen) => *seen = true,
+        }
+    }
+    Ok(())
+}
+
+fn sorted(mut indexes: Vec<u32>) -> Vec<u32> {
+    indexes.sort_unstable();
+    indexes
+}
+
+fn wait(ms: Option<u64>) -> Option<Duration> {
+    ms.map(|ms| Duration::from_millis(ms).min(LONGEST_WAIT))
+}
+
+fn bounded(name: &'static str, requested: usize, limit: usize) -> Result<(), Fault> {
+    if requested <= limit {
+        return Ok(());
+    }
+    Err(Fault::Limit(LimitHit { name, limit: limit as u64, current: 0, requested: requested as u64 }))
+}
+
+fn broken(what: impl Into<String>) -> Fault {
+    Fault::Untrusted { what: what.into() }
+}
+
+#[cfg(test)]
+mod tests;

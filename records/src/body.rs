@@ -1,0 +1,262 @@
+//! The body of a `POST /v1/records`: many records and what is answered for them, the same in every program that takes
+//! records over HTTP.
+//!
+//! A body is lines (NDJSON) or one JSON value: an array of records or a single one. What is refused never stops the
+//! rest. Framing, compression and limits of size are the work of the server.
+
+use std::fmt;
+
+use serde::Serialize;
+use serde::de::{Deserializer, SeqAccess, Visitor};
+use serde_json::value::RawValue;
+use thiserror::Error;
+
+use crate::builder::BatchBuilder;
+use crate::input::{self, Parsed, Refusal};
+
+/// How many refusals are listed; more are only counted.
+pub const MAX_LISTED: usize = 10_000;
+
+/// How a body holds its records.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Format {
+    /// One record a line.
+    Lines,
+    /// One JSON value: an array of records, or one record.
+    Json,
+}
+
+/// A Content-Type that no records come in.
+#[derive(Clone, Debug, Error, PartialEq, Eq)]
+#[error("content type {0:?} is not known: application/x-ndjson and application/json are")]
+pub struct UnknownType(String);
+
+impl Format {
+    /// By the Content-Type; where there is none, or one that says nothing, by the first character.
+    ///
+    /// # Errors
+    /// [`UnknownType`]
+    pub fn of(content_type: Option<&str>, body: &[u8]) -> Result<Self, UnknownType> {
+        let essence =
+            content_type.unwrap_or_default().split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+        match essence.as_str() {
+            "application/x-ndjson" | "application/ndjson" | "application/jsonl" | "application/x-jsonlines" => {
+                Ok(Self::Lines)
+            }
+            "application/json" => Ok(Self::Json),
+            // What `curl --data-binary` says of everything.
+            "" | "text/plain" | "application/octet-stream" | "application/x-www-form-urlencoded" => {
+                Ok(if body.trim_ascii_start().first() == Some(&b'[') { Self::Json } else { Self::Lines })
+            }
+            _ => Err(UnknownType(essence)),
+        }
+    }
+}
+
+/// A line, or an item of an array, that is no record.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct RefusedLine {
+    /// From 1.
+    pub line: u64,
+    /// Why.
+    pub reason: String,
+}
+
+/// What was read of a body.
+#[derive(Debug, Default)]
+pub struct Body {
+    /// The records.
+    pub records: BatchBuilder,
+    /// What was refused, the first [`MAX_LISTED`] of it.
+    pub refused: Vec<RefusedLine>,
+    /// How many more were refused.
+    pub unlisted: u64,
+}
+
+/// Reads a body that was taken in at `received`, seconds since the Unix epoch.
+pub fn read(body: &[u8], format: Format, received: f64) -> Body {
+    let mut read = Body::default();
+    match format {
+        Format::Lines => read.lines(body, received),
+        Format::Json => read.json(body, received),
+    }
+    read
+}
+
+impl Body {
+    /// How many lines or items were refused.
+    pub fn refused_count(&self) -> u64 {
+        self.refused.len() as u64 + self.unlisted
+    }
+
+    /// Whether nothing of it is a record and something should have been: the answer is a 400 then.
+    pub fn is_all_refused(&self) -> bool {
+        self.records.is_empty() && self.refused_count() > 0
+    }
+
+    /// The answer's body, JSON: `accepted` counts records, `refused` lists lines with reasons, `refused_unlisted`
+    /// (where there are any) counts the rest of them.
+    pub fn answer(&self) -> String {
+        let answer =
+            Answer { accepted: self.records.len() as u64, refused: &self.refused, refused_unlisted: self.unlisted };
+        serde_json::to_string(&answer).expect("all keys are text")
+    }
+
+    fn lines(&mut self, body: &[u8], received: f64) {
+        for (line, bytes) in (1..).zip(body.split(|&byte| byte == b'\n')) {
+            match input::parse_line(bytes) {
+                Ok(Some(record)) => self.push(line, &record, received),
+                Ok(None) => {}
+                Err(refusal) => self.refuse(line, &refusal),
+            }
+        }
+    }
+
+    fn json(&mut self, body: &[u8], received: f64) {
+        let body = body.strip_prefix("\u{feff}".as_bytes()).unwrap_or(body).trim_ascii();
+        if body.is_empty() {
+            return;
+        }
+        if body[0] != b'[' {
+            match input::parse_record(body) {
+                Ok(record) => self.push(1, &record, received),
+                Err(refusal) => self.refuse(1, &refusal),
+            }
+            return;
+        }
+        let mut items = Items { body: self, received };
+        let mut deserializer = serde_json::Deserializer::from_slice(body);
+        let read = deserializer.deserialize_seq(&mut items).and_then(|()| deserializer.end());
+        if let Err(error) = read {
+            // An array that breaks off may have lost anything: none of it is taken.
+            *self = Self::default();
+            self.refuse(1, &Refusal::new(format!("not JSON: {error}")));
+        }
+    }
+
+    fn push(&mut self, line: u64, record: &Parsed<'_>, received: f64) {
+        if let Err(full) = self.records.push(&record.as_ref(), received) {
+            self.refuse(line, &Refusal::new(full.to_string()));
+        }
+    }
+
+    fn refuse(&mut self, line: u64, refusal: &Refusal) {
+        if self.refused.len() < MAX_LISTED {
+            self.refused.push(RefusedLine { line, reason: refusal.to_string() });
+        } else {
+            self.unlisted += 1;
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct Answer<'a> {
+    accepted: u64,
+    refused: &'a [RefusedLine],
+    #[serde(skip_serializing_if = "is_zero")]
+    refused_unlisted: u64,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for it")]
+fn is_zero(count: &u64) -> bool {
+    *count == 0
+}
+
+struct Items<'b> {
+    body: &'b mut Body,
+    received: f64,
+}
+
+impl<'de> Visitor<'de> for &mut Items<'_> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an array of records")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<(), A::Error> {
+        let mut line = 0;
+        while let Some(item) = items.next_element::<&'de RawValue>()? {
+            line += 1;
+            match input::parse_record(item.get().as_bytes()) {
+                Ok(record) => self.body.push(line, &record, self.received),
+                Err(refusal) => self.body.refuse(line, &refusal),
+            }
+        }
+        Ok(())
+    }
+}
+
+/// An error's body, `application/problem+json` ([RFC 9457](https://www.rfc-editor.org/rfc/rfc9457)).
+pub fn problem(status: u16, title: &str, detail: &str) -> String {
+    let problem = Problem { title, status, detail };
+    serde_json::to_string(&problem).expect("all keys are text")
+}
+
+#[derive(Serialize)]
+struct Problem<'a> {
+    title: &'a str,
+    status: u16,
+    detail: &'a str,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Format, MAX_LISTED, UnknownType, problem, read};
+
+    const GOOD: &str = r#"{"event_name":"e","start_time":1}"#;
+
+    #[test]
+    fn lines_are_numbered_as_they_stand() {
+        let body = read(format!("{GOOD}\n\n{{}}\r\n{GOOD}").as_bytes(), Format::Lines, 5.0);
+        assert_eq!(
+            body.answer(),
+            r#"{"accepted":2,"refused":[{"line":3,"reason":"neither metric_type nor event_name nor operation says which kind of record this is"}]}"#
+        );
+        assert!(!body.is_all_refused());
+        assert_eq!(body.records.finish().received(), [5.0, 5.0]);
+    }
+
+    #[test]
+    fn an_array_or_one_record_is_json_too() {
+        let array = read(format!("\u{feff}[{GOOD}, 7,\n {GOOD}]\n").as_bytes(), Format::Json, 5.0);
+        assert_eq!(
+            array.answer(),
+            r#"{"accepted":2,"refused":[{"line":2,"reason":"a record is one JSON object, and this is a number"}]}"#
+        );
+        assert_eq!(read(b"{\n\"event_name\": \"e\",\n\"start_time\": 1}", Format::Json, 5.0).records.len(), 1);
+        assert_eq!(read(b" ", Format::Json, 5.0).answer(), r#"{"accepted":0,"refused":[]}"#);
+    }
+
+    #[test]
+    fn an_array_that_breaks_off_is_not_taken_in_part() {
+        let body = read(format!("[{GOOD},{GOOD}").as_bytes(), Format::Json, 5.0);
+        assert!(body.is_all_refused());
+        assert_eq!(body.refused[0].reason, "not JSON: EOF while parsing a list at line 1 column 68");
+    }
+
+    #[test]
+    fn refusals_are_listed_up_to_a_bound() {
+        let body = read("x\n".repeat(MAX_LISTED + 3).as_bytes(), Format::Lines, 5.0);
+        assert_eq!((body.refused.len(), body.refused_count()), (MAX_LISTED, MAX_LISTED as u64 + 3));
+        assert!(body.answer().ends_with(r#""refused_unlisted":3}"#));
+    }
+
+    #[test]
+    fn the_format_is_named_or_seen() {
+        let of = |content_type: &str, body: &str| Format::of(Some(content_type), body.as_bytes());
+        assert_eq!(of("application/x-ndjson; charset=utf-8", "["), Ok(Format::Lines));
+        assert_eq!(of("Application/JSON", "{"), Ok(Format::Json));
+        assert_eq!(of("application/x-www-form-urlencoded", " [1]"), Ok(Format::Json));
+        assert_eq!(Format::of(None, b"{}"), Ok(Format::Lines));
+        assert_eq!(of("text/xml", "<"), Err(UnknownType("text/xml".to_owned())));
+    }
+
+    #[test]
+    fn a_problem_says_what_and_why() {
+        assert_eq!(
+            problem(413, "body too large", "at most 7 bytes"),
+            r#"{"title":"body too large","status":413,"detail":"at most 7 bytes"}"#
+        );
+    }
+}

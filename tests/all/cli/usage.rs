@@ -1,0 +1,75 @@
+//! Help, completions, and what is said about wrong arguments and configs.
+
+use std::fs;
+
+use super::run;
+
+const SUBCOMMANDS: [&str; 7] = ["run", "publish", "format", "check", "plugins", "inspect", "completions"];
+
+#[test]
+fn every_subcommand_explains_itself_by_example() {
+    let overview = run(["--help"]);
+    assert_eq!(overview.code, 0);
+    for name in SUBCOMMANDS {
+        assert!(overview.stdout.contains(&format!("\n  {name} ")), "{name} is missing in {}", overview.stdout);
+        let help = run([name, "--help"]);
+        assert_eq!(help.code, 0);
+        assert!(help.stdout.contains(&format!("Examples:\n  metricast {name}")), "{}", help.stdout);
+    }
+}
+
+#[test]
+fn every_shell_has_completions() {
+    for shell in ["bash", "elvish", "fish", "powershell", "zsh"] {
+        let done = run(["completions", shell]);
+        assert_eq!(done.code, 0);
+        assert!(done.stdout.contains("metricast") && done.stdout.contains("publish"), "{shell}: {}", done.stdout);
+    }
+}
+
+#[test]
+fn wrong_arguments_are_usage_errors_with_a_hint() {
+    let done = run(["publsh"]);
+    assert_eq!(done.code, 2);
+    assert!(done.stderr.contains("'publish'"), "{}", done.stderr);
+    let done = run(["publish", "--to", "127.0.0.1:4319"]);
+    assert_eq!(done.code, 2);
+    assert!(done.stderr.contains("http://127.0.0.1:4319"), "{}", done.stderr);
+}
+
+#[test]
+fn publishing_to_nobody_is_a_usage_error_with_a_hint() {
+    let done = run(["publish", "no.ndjson"]);
+    assert_eq!((done.code, done.stdout.as_str()), (2, ""));
+    assert!(done.stderr.starts_with("error: nobody to publish to: "), "{}", done.stderr);
+    assert!(done.stderr.contains("--to http://127.0.0.1:4319"), "{}", done.stderr);
+}
+
+#[test]
+fn a_wrong_config_is_pointed_into_by_every_subcommand_that_reads_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("metricast.toml").to_str().unwrap().to_owned();
+    fs::write(&path, "[ingest]\nlisen = \"127.0.0.1:1\"\n\n[[publishers]]\nplugin = \"promethius\"\n").unwrap();
+    for name in ["run", "publish", "check"] {
+        let done = run([name, "-c", &path]);
+        assert_eq!((done.code, done.stdout.as_str()), (2, ""), "{name}");
+        let key = format!("error: {path}:2:1: ingest.lisen: unknown key; did you mean `listen`?\n");
+        assert!(done.stderr.contains(&key), "{name}: {}", done.stderr);
+        assert!(done.stderr.contains("2 | lisen = \"127.0.0.1:1\"\n  | ^^^^^\n"), "{name}: {}", done.stderr);
+        assert!(done.stderr.contains("did you mean \"prometheus\"?"), "{name}: {}", done.stderr);
+    }
+}
+
+#[test]
+fn a_config_that_is_not_there_is_named() {
+    let done = run(["run", "-c", "no/such.toml"]);
+    assert_eq!(done.code, 2);
+    assert!(done.stderr.starts_with("error: cannot read the config no/such.toml: "), "{}", done.stderr);
+}
+
+#[test]
+fn colour_is_used_only_where_it_is_asked_for() {
+    for (arguments, coloured) in [(["publish", "--color=always"], true), (["publish", "--color=auto"], false)] {
+        assert_eq!(run(arguments).stderr.contains('\u{1b}'), coloured, "{arguments:?}");
+    }
+}

@@ -1,0 +1,163 @@
+//! Real Prometheus servers, and promtool.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::fs;
+use std::io::Write as _;
+use std::process::{Command, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use http::Request;
+use serde_json::Value;
+use url::form_urlencoded;
+
+use crate::process::Process;
+use crate::{Server, http as client, ports, require, wait};
+
+/// Before the first scrape Prometheus waits for its discovery, some five seconds.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// One series of an answer, with its value now.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Sample {
+    /// The labels, `__name__` too.
+    pub labels: BTreeMap<String, String>,
+    /// The value.
+    pub value: f64,
+}
+
+impl Sample {
+    /// A label's value; empty where it is missing.
+    pub fn label(&self, name: &str) -> &str {
+        self.labels.get(name).map_or("", String::as_str)
+    }
+}
+
+/// A running Prometheus.
+#[derive(Debug)]
+pub struct Prometheus {
+    process: Process,
+    port: u16,
+}
+
+impl Prometheus {
+    /// Starts a Prometheus that scrapes `targets` (`127.0.0.1:9464`) each second. `None`: the server is not there, and
+    /// the test is skipped.
+    pub fn scraping(server: Server, targets: &[&str]) -> Option<Self> {
+        let mut config = "global:\n  scrape_interval: 1s\nscrape_configs:\n  - job_name: metricast\n".to_owned();
+        writeln!(config, "    static_configs: [{{targets: {targets:?}}}]").expect("a text can be written to");
+        Self::start(server, &config)
+    }
+
+    /// Starts a Prometheus with this configuration file.
+    pub fn start(server: Server, config: &str) -> Option<Self> {
+        let programs = require(server)?;
+        let folder = Process::folder(server.name());
+        let file = folder.join("prometheus.yml");
+        fs::write(&file, config).expect("a config can be written");
+        let port = ports::free();
+        let mut command = Command::new(programs.join("prometheus"));
+        command.arg(format!("--config.file={}", file.display()));
+        command.arg(format!("--storage.tsdb.path={}", folder.join("data").display()));
+        command.arg(format!("--web.listen-address=127.0.0.1:{port}"));
+        command.arg("--web.enable-remote-write-receiver");
+        if server == Server::Prometheus3 {
+            command.arg("--web.enable-otlp-receiver");
+        }
+        let process = Process::start(server.name(), &command, folder);
+        let mut prometheus = Self { process, port };
+        let ready = format!("{}/-/ready", prometheus.url());
+        let is_ready = || client::get(&ready).is_ok_and(|answer| answer.status == 200);
+        prometheus.process.wait_until_ready(PATIENCE, is_ready);
+        Some(prometheus)
+    }
+
+    /// Where it listens: `http://127.0.0.1:PORT`.
+    pub fn url(&self) -> String {
+        format!("http://127.0.0.1:{}", self.port)
+    }
+
+    /// What it wrote so far.
+    pub fn log(&self) -> String {
+        self.process.log()
+    }
+
+    /// What an expression gives now.
+    pub fn query(&self, expression: &str) -> Vec<Sample> {
+        let form: String = form_urlencoded::byte_serialize(expression.as_bytes()).collect();
+        let request = Request::post(format!("{}/api/v1/query", self.url()));
+        let request = request.header("content-type", "application/x-www-form-urlencoded");
+        let request = request.body(format!("query={form}").into_bytes()).expect("a request that can be");
+        let answer = client::send(&request).expect("Prometheus answers").expect_success(expression).json();
+        assert_eq!(answer["data"]["resultType"], "vector", "{expression}");
+        answer["data"]["result"].as_array().expect("a list of series").iter().map(sample).collect()
+    }
+
+    /// The one value that an expression gives now; `None` where it gives no series.
+    ///
+    /// # Panics
+    /// Where it gives several.
+    pub fn value(&self, expression: &str) -> Option<f64> {
+        let samples = self.query(expression);
+        assert!(samples.len() < 2, "{expression} gives {} series", samples.len());
+        samples.first().map(|sample| sample.value)
+    }
+
+    /// Waits until an expression gives this one value.
+    ///
+    /// # Panics
+    /// Where it does not in time: shows what it gave last.
+    pub fn wait_for(&self, expression: &str, value: f64) {
+        let end = Instant::now() + PATIENCE;
+        loop {
+            let found = self.value(expression);
+            if found.is_some_and(|found| (found - value).abs() <= value.abs() * 1e-9) {
+                return;
+            }
+            let late = Instant::now() > end;
+            assert!(!late, "{expression} is {found:?}, not {value}; failed scrapes: {:?}", self.scrape_errors());
+            thread::sleep(Duration::from_millis(100));
+        }
+    }
+
+    /// Waits until every target was scraped without an error.
+    pub fn wait_for_scrapes(&self) {
+        let targets = || self.targets().iter().all(|target| target["health"] == "up").then_some(());
+        wait::until("healthy targets", PATIENCE, targets);
+    }
+
+    /// Why the last scrape of a target failed, of all targets where it did.
+    pub fn scrape_errors(&self) -> Vec<String> {
+        let errors = self.targets().into_iter().filter_map(|target| target["lastError"].as_str().map(str::to_owned));
+        errors.filter(|error| !error.is_empty()).collect()
+    }
+
+    fn targets(&self) -> Vec<Value> {
+        let answer = client::get(&format!("{}/api/v1/targets", self.url())).expect("Prometheus answers");
+        answer.json()["data"]["activeTargets"].as_array().expect("a list of targets").clone()
+    }
+}
+
+fn sample(series: &Value) -> Sample {
+    let labels = series["metric"].as_object().expect("labels").iter();
+    let labels = labels.map(|(name, value)| (name.clone(), value.as_str().expect("a label is text").to_owned()));
+    let value = series["value"][1].as_str().expect("a value is text").parse().expect("a value is a number");
+    Sample { labels: labels.collect(), value }
+}
+
+/// What `promtool check metrics` says of an exposition; empty where it has nothing to say. `None`: promtool is not
+/// there, and the test is skipped.
+pub fn complaints(server: Server, exposition: &str) -> Option<String> {
+    let mut promtool = Command::new(require(server)?.join("promtool"));
+    promtool.args(["check", "metrics"]).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut promtool = promtool.spawn().expect("promtool starts");
+    let mut input = promtool.stdin.take().expect("promtool has an input");
+    input.write_all(exposition.as_bytes()).expect("promtool reads");
+    drop(input);
+    let output = promtool.wait_with_output().expect("promtool ends");
+    let said = [output.stdout, output.stderr].concat();
+    let said = String::from_utf8_lossy(&said).into_owned();
+    assert!(output.status.success() || !said.is_empty(), "promtool: {}", output.status);
+    Some(said)
+}
