@@ -14,10 +14,7 @@ fn main() -> Result<()> {
     println!("cargo::rerun-if-changed=build.rs");
     let out_dir = PathBuf::from(env::var_os("OUT_DIR").context("cargo sets OUT_DIR")?);
     let target_dir = guests::target_dir_from_out_dir(&out_dir);
-    let present = fs::read_to_string("../Cargo.toml")?; // INTERIM: until both guests are members
-    let packages: Vec<&str> =
-        guests::BUNDLED.iter().copied().filter(|name| present.contains(&name.replace("metricast-", "guest/"))).collect();
-    let packages = &packages[..];
+    let packages = guests::BUNDLED;
     let components = guests::build(packages, &target_dir)?;
     guests::rerun_if_changed(packages, &target_dir)?;
     fs::write(out_dir.join("bundled.rs"), list(packages, &components)?)?;

@@ -228,16 +228,21 @@ impl Pipeline {
             if !scraped && listen.stated {
                 return Err(at(StartProblem::NothingToScrape));
             }
-            if scraped && scrapes == Scrapes::Served {
-                self.listen(index, listen.address).await.map_err(at)?;
+            match (scraped, scrapes) {
+                (true, Scrapes::Served) => self.listen(index, listen.address).await.map_err(at)?,
+                (true, Scrapes::Off) => {
+                    let publisher = &config.publishers[index].name;
+                    tracing::warn!(publisher, "nobody can scrape it: its metrics end with this process");
+                }
+                (false, _) => {}
             }
         }
         Ok(())
     }
 
     async fn listen(&mut self, index: usize, address: SocketAddr) -> Result<(), StartProblem> {
-        let listener =
-            TcpListener::bind(address).await.map_err(|source| StartProblem::Listen { address, source })?;
+        let bound = TcpListener::bind(address).await.and_then(|listener| Ok((listener.local_addr()?, listener)));
+        let (address, listener) = bound.map_err(|source| StartProblem::Listen { address, source })?;
         let delivery = &self.deliveries[index];
         let scraped = Scraped::new(delivery.current(), delivery.lost());
         let mut stopped = self.stop_scrapes.subscribe();

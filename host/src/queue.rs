@@ -154,7 +154,7 @@ impl Queue {
     pub fn fill(&self) -> Fill {
         let state = self.0.lock();
         let oldest = state.cursors.iter().copied().min().unwrap_or(state.next);
-        Fill { records: state.next - oldest, bytes: state.bytes }
+        Fill { records: state.next.saturating_sub(oldest), bytes: state.bytes }
     }
 }
 
@@ -190,7 +190,7 @@ impl Reader {
     /// How many records this publisher has not answered for.
     pub fn lag(&self) -> u64 {
         let state = self.shared.lock();
-        state.next - state.cursors[self.reader]
+        state.next.saturating_sub(state.cursors[self.reader])
     }
 }
 

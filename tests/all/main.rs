@@ -1,5 +1,11 @@
 //! The tests of the whole system, in one program.
 #![expect(clippy::unwrap_used, reason = "a helper of tests reports by panicking")]
 
+mod cli;
+mod ingest;
+mod plugin;
+mod prometheus;
+mod search;
 mod servers;
+mod truth;
 mod wit;

@@ -4,9 +4,10 @@
 //! A record's `_id` is the queue's epoch, a dash and its offset, so that a record that is sent again is the same
 //! document again. Of the epoch, ASCII letters and digits stand as they are and any other byte is `_` and two
 //! hexadecimal digits. The offset is written with 32 digits (`0`–`9`, `a`–`v`), the first character saying how many
-//! follow: `k3x9-410g` is offset 1,040 of epoch `k3x9`. That is short, safe in a URL, and in one epoch later records
+//! follow: `k3x9-310g` is offset 1,040 of epoch `k3x9`. That is short, safe in a URL, and in one epoch later records
 //! have ids that sort later, which is what Lucene looks up fastest. A record without an epoch has no id.
 
+use metricast_sdk::time::Rfc3339;
 use metricast_sdk::{Batch, PublishError};
 
 use crate::document::{self, Stamp, Writer};
@@ -74,14 +75,14 @@ impl Encoder {
     /// [`PublishError::Internal`] where the epoch is too long for an id.
     pub fn encode(&mut self, batch: &Batch, rows: &[u32]) -> Result<&[u8], PublishError> {
         let id = id_prefix(batch.epoch())?;
-        self.json.bytes.clear();
+        self.json.clear();
         let texts = Texts::new(batch, std::mem::take(&mut self.marks));
-        let mut writer = Writer { json: &mut self.json, batch, texts, dropped_attributes: 0 };
+        let mut writer = Writer { json: &mut self.json, batch, texts, times: Rfc3339::default(), dropped_attributes: 0 };
         let events = batch.event_columns().event_name.len();
         for &row in rows {
             let index = row as usize;
             let network = index.checked_sub(events);
-            let stamp = stamp(batch, index, network);
+            let stamp = writer.stamp(index);
             let kind = if network.is_some() { &self.network } else { &self.event };
             action(writer.json, &kind.action, self.daily.then_some(&stamp), &id, batch.offsets()[index]);
             match network {
@@ -92,7 +93,7 @@ impl Encoder {
         let dropped = writer.dropped_attributes;
         self.marks = writer.texts.into_marks();
         self.warn_of_dropped(dropped);
-        Ok(&self.json.bytes)
+        Ok(self.json.as_bytes())
     }
 
     fn warn_of_dropped(&mut self, dropped: usize) {
@@ -104,13 +105,6 @@ impl Encoder {
     }
 }
 
-fn stamp(batch: &Batch, index: usize, network: Option<usize>) -> Stamp {
-    match network {
-        None => document::timestamp(batch.event_columns().start_time[index], batch.event_columns().end_time[index]),
-        Some(row) => document::timestamp(batch.network_columns().start_time[row], batch.network_columns().end_time[row]),
-    }
-}
-
 fn action(json: &mut Json, start: &[u8], day: Option<&Stamp>, id: &[u8], offset: u64) {
     json.raw(start);
     if let Some([y0, y1, y2, y3, _, m0, m1, _, d0, d1, ..]) = day {
@@ -118,7 +112,7 @@ fn action(json: &mut Json, start: &[u8], day: Option<&Stamp>, id: &[u8], offset:
     }
     if !id.is_empty() {
         json.raw(id);
-        push_offset(&mut json.bytes, offset);
+        push_offset(json, offset);
     }
     json.raw(b"\"}}\n");
 }
@@ -144,13 +138,14 @@ fn id_prefix(epoch: &str) -> Result<Vec<u8>, PublishError> {
     Ok([b"\",\"_id\":\"", id.as_slice()].concat())
 }
 
-fn push_offset(out: &mut Vec<u8>, offset: u64) {
+fn push_offset(json: &mut Json, offset: u64) {
     const DIGITS: &[u8; 32] = b"0123456789abcdefghijklmnopqrstuv";
-    let count = (u64::BITS - (offset | 1).leading_zeros()).div_ceil(5);
-    out.push(DIGITS[count as usize]);
-    for place in (0..count).rev() {
-        out.push(DIGITS[(offset >> (place * 5)) as usize & 31]);
+    let count = (u64::BITS - (offset | 1).leading_zeros()).div_ceil(5) as usize;
+    let mut text = [DIGITS[count]; LONGEST_OFFSET];
+    for place in 0..count {
+        text[count - place] = DIGITS[(offset >> (place * 5)) as usize & 31];
     }
+    json.raw(&text[..=count]);
 }
 
 #[cfg(test)]

@@ -18,7 +18,7 @@
 //! Times are text with microseconds: a JSON number would be taken as milliseconds.
 
 use metricast_sdk::batch::ABSENT;
-use metricast_sdk::time::rfc3339_bytes;
+use metricast_sdk::time::Rfc3339;
 use metricast_sdk::{Batch, Outcome};
 
 use crate::json::{Json, Texts};
@@ -46,16 +46,11 @@ pub(crate) fn tail(options: &Options, kind: &str) -> Vec<u8> {
         json.raw(parts.as_bytes());
     }
     json.raw(b"}\n");
-    json.bytes
+    json.as_bytes().to_vec()
 }
 
 /// A time as a document has it.
 pub(crate) type Stamp = [u8; 27];
-
-/// The time that a document is filed under: the end, NaN where there is none, else the start.
-pub(crate) fn timestamp(start: f64, end: f64) -> Stamp {
-    rfc3339_bytes(if end.is_nan() { start } else { end })
-}
 
 /// Appends documents of one batch's records.
 #[derive(Debug)]
@@ -63,11 +58,22 @@ pub(crate) struct Writer<'a> {
     pub(crate) json: &'a mut Json,
     pub(crate) batch: &'a Batch,
     pub(crate) texts: Texts<'a>,
+    pub(crate) times: Rfc3339,
     /// What Elasticsearch's `flattened` cannot have: attributes whose key has a NUL in it are left out.
     pub(crate) dropped_attributes: usize,
 }
 
 impl Writer<'_> {
+    /// The time that a record is filed under: the end, else the start.
+    pub(crate) fn stamp(&mut self, index: usize) -> Stamp {
+        let (events, networks) = (self.batch.event_columns(), self.batch.network_columns());
+        let (start, end) = match index.checked_sub(events.event_name.len()) {
+            None => (events.start_time[index], events.end_time[index]),
+            Some(row) => (networks.start_time[row], networks.end_time[row]),
+        };
+        self.times.bytes(if end.is_nan() { start } else { end })
+    }
+
     /// Appends the document of an event by its place in the columns.
     pub(crate) fn event(&mut self, row: usize, stamp: &Stamp, tail: &[u8]) {
         let columns = self.batch.event_columns();
@@ -126,19 +132,19 @@ impl Writer<'_> {
         json.raw(stamp);
         json.raw(b"\",\"event\":{\"kind\":\"event\",\"action\":");
         json.text(&self.texts, name);
-        json.raw(b",\"start\":\"");
         if end.is_nan() {
+            json.raw(b",\"start\":\"");
             json.raw(stamp);
+            json.raw(b"\"");
         } else {
-            json.raw(&rfc3339_bytes(start));
+            json.raw(b",\"start\":\"");
+            json.raw(&self.times.bytes(start));
             json.raw(b"\",\"end\":\"");
             json.raw(stamp);
             json.raw(b"\",\"duration\":");
             json.number(nanoseconds(end - start));
-            json.raw(b",\"outcome\":\"");
-            return;
         }
-        json.raw(b"\",\"outcome\":\"");
+        json.raw(b",\"outcome\":\"");
     }
 
     fn metricast_of_network(&mut self, row: usize, task_id: u32) {

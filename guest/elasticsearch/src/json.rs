@@ -1,5 +1,6 @@
 //! Writes JSON by hand into a buffer that is used again: the shape of a document is known, so only its values cost.
 
+use std::io::{self, Write};
 use std::net::IpAddr;
 
 use metricast_sdk::Batch;
@@ -7,19 +8,41 @@ use metricast_sdk::Batch;
 /// A buffer that JSON is appended to.
 #[derive(Debug, Default)]
 pub(crate) struct Json {
-    pub(crate) bytes: Vec<u8>,
-    digits: itoa::Buffer,
+    /// What is written, and room that is used again.
+    buffer: Vec<u8>,
+    len: usize,
 }
 
 impl Json {
+    /// Forgets what is written and keeps the room.
+    pub(crate) fn clear(&mut self) {
+        self.len = 0;
+    }
+
+    /// What is written.
+    pub(crate) fn as_bytes(&self) -> &[u8] {
+        &self.buffer[..self.len]
+    }
+
     /// Bytes as they are.
+    #[inline]
     pub(crate) fn raw(&mut self, bytes: &[u8]) {
-        self.bytes.extend_from_slice(bytes);
+        let end = self.len + bytes.len();
+        if end > self.buffer.len() {
+            self.grow(end);
+        }
+        copy(bytes, &mut self.buffer[self.len..end]);
+        self.len = end;
+    }
+
+    #[cold]
+    fn grow(&mut self, end: usize) {
+        self.buffer.resize((end * 2).max(64 << 10), 0);
     }
 
     /// A whole number.
     pub(crate) fn number(&mut self, number: impl itoa::Integer) {
-        self.bytes.extend_from_slice(self.digits.format(number).as_bytes());
+        self.raw(itoa::Buffer::new().format(number).as_bytes());
     }
 
     /// A string of the batch, in quotes.
@@ -28,16 +51,34 @@ impl Json {
         if texts.needs_escape(symbol) {
             self.escaped(text);
         } else {
-            self.bytes.push(b'"');
-            self.bytes.extend_from_slice(text.as_bytes());
-            self.bytes.push(b'"');
+            self.raw(b"\"");
+            self.raw(text.as_bytes());
+            self.raw(b"\"");
         }
     }
 
     /// Any string, in quotes.
     pub(crate) fn escaped(&mut self, text: &str) {
-        serde_json::to_writer(&mut self.bytes, text).expect("memory takes every write, and a string is always JSON");
+        serde_json::to_writer(self, text).expect("memory takes every write, and a string is always JSON");
     }
+}
+
+impl Write for Json {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.raw(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// Copies what is mostly short, eight bytes at a time: in a component a copy of a length that is not known beforehand
+/// is a call out of it.
+#[inline]
+fn copy(from: &[u8], to: &mut [u8]) {
+    to.copy_from_slice(from);
 }
 
 /// What is known of each string of a batch, so that a string that stands in many records is looked at once.
@@ -129,9 +170,9 @@ mod tests {
             let known = Texts::new(&batch, Vec::new());
             let mut json = Json::default();
             for (row, text) in texts.iter().enumerate() {
-                json.bytes.clear();
+                json.clear();
                 json.text(&known, batch.event_columns().task_id[row]);
-                prop_assert_eq!(std::str::from_utf8(&json.bytes).unwrap(), serde_json::to_string(text).unwrap());
+                prop_assert_eq!(std::str::from_utf8(json.as_bytes()).unwrap(), serde_json::to_string(text).unwrap());
             }
         }
     }

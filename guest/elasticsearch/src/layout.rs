@@ -96,6 +96,11 @@ impl Layout {
         format!("{}-{}metricast", self.stem, if self.daily { "daily-" } else { "" })
     }
 
+    /// The key of the config that the names come from.
+    pub(crate) fn key(&self) -> &'static str {
+        if self.scheme.is_some() { "data_stream" } else { "index_prefix" }
+    }
+
     /// The data streams, none where there are plain indices.
     pub(crate) fn streams(&self) -> Vec<&str> {
         if self.daily { Vec::new() } else { vec![&self.event, &self.network] }

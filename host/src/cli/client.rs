@@ -15,7 +15,7 @@ use serde::Deserialize;
 /// The path that takes records.
 const PATH: &str = "/v1/records";
 /// A body may wait for room in the queue before it is answered.
-const PATIENCE: Duration = Duration::from_secs(120);
+const PATIENCE: Duration = Duration::from_mins(2);
 /// No answer is longer.
 const MAX_ANSWER: usize = 64 << 20;
 
@@ -195,7 +195,10 @@ mod tests {
         let none = HeaderMap::new();
         let body = r#"{"accepted": 1, "refused": [{"line": 2, "reason": "not JSON"}]}"#;
         let refused = vec![RefusedLine { line: 2, reason: "not JSON".to_owned() }];
-        assert_eq!(judged(200, &none, body).unwrap(), Outcome::Taken(Answer { accepted: 1, refused, refused_unlisted: 0 }));
+        assert_eq!(
+            judged(200, &none, body).unwrap(),
+            Outcome::Taken(Answer { accepted: 1, refused, refused_unlisted: 0 })
+        );
         assert_eq!(judged(413, &none, "").unwrap(), Outcome::TooLarge);
         assert_eq!(judged(503, &none, "").unwrap(), Outcome::Busy(None));
         let wait = HeaderMap::from_iter([(RETRY_AFTER, "7".parse().unwrap())]);

@@ -4,9 +4,10 @@ use std::fmt::Write as _;
 
 use super::exit::Exit;
 use super::schema::Settings;
+use super::start::{self, about};
 use super::table::Table;
 use super::terminal::{self, Paint, Terminal};
-use super::workshop::{Workshop, about};
+use crate::limits::Limits;
 use crate::plugin::{Plugin, PluginSource};
 
 const EXAMPLES: &str = "\
@@ -28,7 +29,7 @@ pub(super) struct Inspect {
 
 impl Inspect {
     pub(super) fn run(&self, terminal: &Terminal) -> anyhow::Result<Exit> {
-        let plugin = Workshop::new()?.load(&self.plugin)?;
+        let plugin = start::runtime()?.block_on(start::workshop()?.load(&self.plugin, &Limits::default()))?;
         terminal::print(told(&plugin, terminal.stdout_paint()))?;
         Ok(Exit::Clean)
     }
@@ -48,7 +49,7 @@ fn told(plugin: &Plugin, paint: Paint) -> String {
 }
 
 fn indented(text: &str) -> String {
-    text.lines().map(|line| format!("  {line}\n")).collect()
+    text.lines().flat_map(|line| ["  ", line, "\n"]).collect()
 }
 
 /// What an import gives to a plugin here.

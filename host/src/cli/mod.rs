@@ -4,18 +4,26 @@
 //! Everything below the subcommands has typed errors; `anyhow` is for this edge only, where an error is told to a
 //! person and ends the process.
 
+mod check;
 mod chunks;
 mod client;
 mod completions;
+mod deliver;
 mod exit;
+mod feeding;
 mod format;
+mod inspect;
 mod lines;
+mod plugins;
 mod progress;
 mod publish;
 mod refused;
+mod run;
 mod schema;
 mod send;
 mod signals;
+mod start;
+mod summary;
 mod table;
 mod terminal;
 
@@ -82,21 +90,29 @@ struct Global {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    Run(run::Run),
     Publish(publish::Publish),
     Format(format::Format),
+    Check(check::Check),
+    Plugins(plugins::Plugins),
+    Inspect(inspect::Inspect),
     Completions(completions::Completions),
 }
 
 impl Command {
     /// What is logged without `-v` and `-q`: a service tells what it does, a tool only what is amiss.
     fn usual_level(&self) -> LevelFilter {
-        LevelFilter::WARN
+        if matches!(self, Self::Run(_)) { LevelFilter::INFO } else { LevelFilter::WARN }
     }
 
     fn run(self, terminal: &Terminal) -> anyhow::Result<Exit> {
         match self {
+            Self::Run(command) => command.run(),
             Self::Publish(command) => command.run(terminal),
             Self::Format(command) => command.run(terminal),
+            Self::Check(command) => command.run(terminal),
+            Self::Plugins(plugins::Plugins {}) => plugins::Plugins::run(),
+            Self::Inspect(command) => command.run(terminal),
             Self::Completions(command) => command.run(&mut Cli::command()),
         }
     }

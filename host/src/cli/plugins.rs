@@ -1,9 +1,10 @@
 //! `metricast plugins`: what comes with metricast.
 
 use super::exit::Exit;
+use super::start::{self, about};
 use super::table::Table;
 use super::terminal;
-use super::workshop::{Workshop, about};
+use crate::limits::Limits;
 use crate::plugin::{PluginSource, bundled};
 
 const EXAMPLES: &str = "\
@@ -19,12 +20,12 @@ A config names a bundled plugin, or the file of another one: plugin = \"plugins/
 pub(super) struct Plugins {}
 
 impl Plugins {
-    pub(super) fn run(&self) -> anyhow::Result<Exit> {
-        let workshop = Workshop::new()?;
+    pub(super) fn run() -> anyhow::Result<Exit> {
+        let (runtime, workshop) = (start::runtime()?, start::workshop()?);
         let mut table = Table::new(&["plugin", "version", "what it does"]);
         for name in bundled() {
-            let plugin = workshop.load(&PluginSource::Bundled(name))?;
-            table.row([name.to_owned(), plugin.description().version.clone(), about(&plugin)]);
+            let plugin = runtime.block_on(workshop.load(&PluginSource::Bundled(name), &Limits::default()))?;
+            table.row([name.to_owned(), plugin.description().version.clone(), about(&plugin).to_owned()]);
         }
         terminal::print(table)?;
         Ok(Exit::Clean)

@@ -8,7 +8,8 @@ use http::Uri;
 use super::exit::Exit;
 use super::refused::Refused;
 use super::terminal::Terminal;
-use super::{chunks, client, send};
+use super::{chunks, client, deliver, lines, send};
+use crate::config;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -33,7 +34,7 @@ pub(super) struct Publish {
     /// The config whose publishers take the records
     #[arg(short, long, value_name = "FILE")]
     config: Option<PathBuf>,
-    /// A running metricast that takes the records, as http://127.0.0.1:4319
+    /// A running metricast that takes the records, as `http://127.0.0.1:4319`
     #[arg(long, value_name = "URL", value_parser = client::parse_url, conflicts_with = "config")]
     to: Option<Uri>,
     /// How long to wait for room in the queue of --to
@@ -54,8 +55,10 @@ impl Publish {
             let refused = Refused::new(self.refused.as_deref())?;
             return send::run(url, chunks, refused, self.wait, terminal);
         }
-        let Some(_config) = self.config else { anyhow::bail!(nowhere()) };
-        anyhow::bail!("not yet")
+        let Some(path) = self.config else { anyhow::bail!(nowhere()) };
+        let config = config::load(&path)?;
+        let inputs = lines::open(&self.files)?;
+        deliver::run(&config, inputs, Refused::new(self.refused.as_deref())?, terminal)
     }
 }
 

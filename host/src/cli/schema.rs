@@ -45,7 +45,8 @@ struct Walk<'a> {
 
 impl<'a> Walk<'a> {
     fn table(&mut self, schema: &'a Value, path: &str, depth: usize) {
-        let required: Vec<&str> = schema["required"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
+        let required: Vec<&str> =
+            schema["required"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
         for (key, stated) in schema["properties"].as_object().into_iter().flatten() {
             if self.found.len() == MAX_SETTINGS || depth == 0 {
                 return;

@@ -30,7 +30,7 @@ pub(super) fn run(
 ) -> anyhow::Result<Exit> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
-        let stop = signals::first(terminal, "stopping as soon as the body under way is answered for")?;
+        let stop = signals::first("stopping as soon as the body under way is answered for")?;
         let bar = progress::bar(terminal, chunks.total);
         let mut sending = Sending { client: Client::new(url)?, refused, wait, bar, stop, tally: Tally::default() };
         let started = Instant::now();
@@ -81,7 +81,8 @@ impl Sending {
         loop {
             let chunk = tokio::select! {
                 biased;
-                () = self.stop.cancelled() => return Err(Stopped::Signal),
+                // A signal is a fair end of what comes without one.
+                () = self.stop.cancelled() => return chunks.total.map_or(Ok(()), |_| Err(Stopped::Signal)),
                 chunk = chunks.next.recv() => chunk,
             };
             let Some(chunk) = chunk else { return Ok(()) };
@@ -157,7 +158,7 @@ impl Sending {
         terminal.error(stopped);
         match &self.tally.last {
             Some((source, line)) => {
-                terminal.say(format_args!("nothing after {source}:{line} is known to have arrived"))
+                terminal.say(format_args!("nothing after {source}:{line} is known to have arrived"));
             }
             None => terminal.say("nothing is known to have arrived"),
         }

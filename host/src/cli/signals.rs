@@ -5,22 +5,21 @@ use std::io;
 use tokio_util::sync::CancellationToken;
 
 use super::exit::Exit;
-use super::terminal::Terminal;
 
-/// Cancelled by the first signal; `told` is said to the person who sent it.
+/// Cancelled by the first signal; `told` is what is logged then.
 ///
 /// # Errors
 /// If the system takes no signal handlers.
-pub(super) fn first(terminal: &Terminal, told: &'static str) -> io::Result<CancellationToken> {
+pub(super) fn first(told: &'static str) -> io::Result<CancellationToken> {
     let token = CancellationToken::new();
-    let (terminal, cancelled) = (terminal.clone(), token.clone());
+    let cancelled = token.clone();
     let mut signals = Signals::new()?;
     tokio::spawn(async move {
         signals.next().await;
-        terminal.say(told);
+        tracing::warn!("{told}");
         cancelled.cancel();
         signals.next().await;
-        terminal.error("a second signal: what was not delivered yet is given up");
+        tracing::error!("a second signal: what is not delivered is given up");
         std::process::exit(Exit::Undelivered.code().into());
     });
     Ok(token)

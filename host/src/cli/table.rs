@@ -43,17 +43,17 @@ impl fmt::Display for Table {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let columns = self.columns();
         for (index, row) in self.rows.iter().enumerate() {
-            let mut line = String::new();
+            let mut cells = Vec::with_capacity(row.len());
             for (cell, (width, numbers)) in row.iter().zip(&columns) {
                 let text = &cell.text;
                 // A title stands as its column does, other texts in a column of numbers as texts.
                 if cell.to_the_right || (index == 0 && *numbers) {
-                    line += &format!("{text:>width$}  ");
+                    cells.push(format!("{text:>width$}"));
                 } else {
-                    line += &format!("{text:<width$}  ");
+                    cells.push(format!("{text:<width$}"));
                 }
             }
-            writeln!(f, "{}", line.trim_end())?;
+            writeln!(f, "{}", cells.join("  ").trim_end())?;
         }
         Ok(())
     }

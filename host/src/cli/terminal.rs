@@ -39,24 +39,18 @@ impl Colour {
 pub(crate) struct Terminal {
     screen: MultiProgress,
     colour: Colour,
-    progress: bool,
 }
 
 impl Terminal {
     pub(crate) fn new(colour: Colour, quiet: bool) -> Self {
         let progress = !quiet && io::stderr().is_terminal();
         let target = if progress { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
-        Self { screen: MultiProgress::with_draw_target(target), colour, progress }
+        Self { screen: MultiProgress::with_draw_target(target), colour }
     }
 
     /// Where progress bars are drawn; log lines and errors go past it.
     pub(crate) fn screen(&self) -> &MultiProgress {
         &self.screen
-    }
-
-    /// Whether somebody sees a progress bar.
-    pub(crate) fn shows_progress(&self) -> bool {
-        self.progress
     }
 
     pub(crate) fn stderr_colour(&self) -> bool {
@@ -108,16 +102,8 @@ impl Paint {
         self.style(Style::new().bold().fg_color(Some(AnsiColor::Red.into())), text)
     }
 
-    pub(crate) fn good<T: Display>(self, text: T) -> Painted<T> {
-        self.style(Style::new().fg_color(Some(AnsiColor::Green.into())), text)
-    }
-
     pub(crate) fn strong<T: Display>(self, text: T) -> Painted<T> {
         self.style(Style::new().bold(), text)
-    }
-
-    pub(crate) fn faint<T: Display>(self, text: T) -> Painted<T> {
-        self.style(Style::new().dimmed(), text)
     }
 
     fn style<T: Display>(self, style: Style, text: T) -> Painted<T> {

@@ -10,9 +10,10 @@ use url::Url;
 
 use super::checked::{Batching, Checked, Ingest, Listen, Publisher, Queue, Retry, WhenFull};
 use super::defaults;
+use super::places::Places;
 use super::problem::{Problem, Source};
 use super::raw::{Raw, RawBatching, RawIngest, RawPublisher, RawQueue, RawRetry};
-use super::reader::{At, Place, Problems, nearest_hint};
+use super::reader::{At, Place, Problems};
 use crate::grants::Origin;
 use crate::limits::{LimitError, Limits};
 use crate::plugin::{self, PluginSource};
@@ -30,7 +31,14 @@ pub(super) fn check(
     let drain_timeout = raw.drain_timeout.map_or(defaults::DRAIN_TIMEOUT, |at| at.value);
     let problems = problems.finish();
     if problems.is_empty() {
-        Ok(Checked { ingest, queue, publishers, drain_timeout, folder: folder.to_owned(), source: source.clone() })
+        Ok(Checked {
+            ingest,
+            queue,
+            publishers,
+            drain_timeout,
+            folder: folder.to_owned(),
+            source: Some(source.clone()),
+        })
     } else {
         Err(problems)
     }
@@ -107,6 +115,11 @@ fn publisher(
         return None;
     };
     let plugin = plugin_source(&plugin_at, folder, problems)?;
+    let keys = Places::of([
+        ("plugin", Some(&plugin_at.place)),
+        ("listen", raw.listen.as_ref().map(|at| &at.place)),
+        ("allow", raw.allow.as_ref().and_then(|all| all.first()).map(|at| &at.place)),
+    ]);
     let name = name(raw.name, &plugin, &plugin_at.place, names, problems);
     let listen = listen(raw.listen, &raw.config.value, listens, problems);
     Some(Publisher {
@@ -119,7 +132,7 @@ fn publisher(
         retry: retry(raw.retry, problems),
         config: raw.config.value,
         place: raw.place.span,
-        plugin_place: plugin_at.place.span,
+        keys,
         places: raw.config.places,
     })
 }

@@ -25,7 +25,8 @@ pub struct Checked {
     pub drain_timeout: Duration,
     /// Where relative paths of the file start.
     pub folder: PathBuf,
-    pub(super) source: Source,
+    /// Of the built-in config there is none.
+    pub(super) source: Option<Source>,
 }
 
 /// `[ingest]`.
@@ -75,7 +76,9 @@ pub struct Publisher {
     /// The plugin's own settings: a JSON object, secrets still as `{"secret": "env:…"}`.
     pub config: Value,
     pub(super) place: Range<usize>,
-    pub(super) plugin_place: Range<usize>,
+    /// Of the keys beside `config`.
+    pub(super) keys: Places,
+    /// Of the keys in `config`.
     pub(super) places: Places,
 }
 
@@ -116,7 +119,7 @@ impl Checked {
     pub fn locate(&self, publisher: usize, path: &str) -> Option<Location> {
         let publisher = self.publishers.get(publisher)?;
         let span = publisher.places.find(path).unwrap_or_else(|| publisher.place.clone());
-        Some(self.source.locate(span))
+        Some(self.source.as_ref()?.locate(span))
     }
 
     /// Points what a plugin says about its settings (`hosts[0]: needs a scheme`) at the line that is meant, which is
@@ -131,12 +134,13 @@ impl Checked {
         Problem::new(self.locate(publisher, path).map(Location::hiding_the_rest), key, message)
     }
 
-    /// Points what is wrong with a plugin itself (not to be read, not a component) at its `plugin` key.
-    pub fn blame_plugin(&self, publisher: usize, message: &str) -> Problem {
+    /// Points at one of a publisher's keys beside its settings: `plugin`, `listen`, `allow[0]`.
+    pub fn blame(&self, publisher: usize, key: &str, message: impl Into<String>) -> Problem {
         let found = self.publishers.get(publisher);
         let name = found.map_or("", |publisher| publisher.name.as_str());
-        let location = found.map(|publisher| self.source.locate(publisher.plugin_place.clone()));
-        Problem::new(location, format!("publisher {name}"), message)
+        let span = found.map(|found| found.keys.find(key).unwrap_or_else(|| found.place.clone()));
+        let location = self.source.as_ref().zip(span).map(|(source, span)| source.locate(span));
+        Problem::new(location, format!("publisher {name}: {key}"), message)
     }
 }
 

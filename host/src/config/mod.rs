@@ -59,7 +59,8 @@ pub fn load(path: &Path) -> Result<Checked, ConfigError> {
 /// Never: a test reads the same text.
 pub fn built_in() -> Checked {
     let source = Source::new("the built-in config".to_owned(), defaults::BUILT_IN.to_owned());
-    parse(&source, Path::new("")).expect("the built-in config is valid")
+    let checked = parse(&source, Path::new("")).expect("the built-in config is valid");
+    Checked { source: None, ..checked }
 }
 
 fn parse(source: &Source, folder: &Path) -> Result<Checked, ConfigError> {

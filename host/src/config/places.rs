@@ -13,6 +13,12 @@ use super::reader::{Place, Problems, join};
 pub(super) struct Places(BTreeMap<String, Range<usize>>);
 
 impl Places {
+    /// Those of these keys that are there.
+    pub(super) fn of<const N: usize>(keys: [(&str, Option<&Place>); N]) -> Self {
+        let there = keys.into_iter().filter_map(|(key, place)| Some((key.to_owned(), place?.span.clone())));
+        Self(there.collect())
+    }
+
     /// The place of a key, or of the nearest table or list above it that is in the file.
     pub(super) fn find(&self, path: &str) -> Option<Range<usize>> {
         let mut path = path;

@@ -155,7 +155,8 @@ fn what_a_plugin_says_is_pointed_at_its_line() {
     assert!(told("index_prefix: is missing").starts_with("metricast.toml:1:1: publisher search: index_prefix: "));
     assert!(told("the two do not go together: a and b").starts_with("metricast.toml:1:1: publisher search: the two"));
     assert_eq!(config.locate(7, "hosts"), None);
-    assert_eq!(config.blame_plugin(0, "is no component").location.unwrap().line, 3);
+    let blamed = config.blame(0, "plugin", "is no component").to_string();
+    assert!(blamed.starts_with("metricast.toml:3:1: publisher search: plugin: is no component"), "{blamed}");
 }
 
 #[test]

@@ -10,7 +10,7 @@ use tokio::sync::{Notify, watch};
 use tokio::time::{Instant, sleep_until};
 
 use super::assemble::Assembler;
-use super::sandbox::{Opener, Sandbox};
+use super::sandbox::Opener;
 use super::slot::{Halt, Slot};
 use super::status::Status;
 use super::watermark::Watermark;

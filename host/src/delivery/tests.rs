@@ -97,7 +97,7 @@ async fn a_record_that_is_too_old_is_given_up() {
     let (delivery, _queue) = deliver_with(&script, 5, settings).await;
     assert_eq!(counts(&delivery), (0, 5, 0));
     let reasons: Vec<String> = delivery.status().rejections().by_reason.into_keys().collect();
-    assert_eq!(reasons, ["given up after 0s: connection refused"]);
+    assert_eq!(reasons, ["given up after 0s: the backend is not available: connection refused"]);
 }
 
 #[tokio::test(start_paused = true)]
@@ -165,7 +165,7 @@ async fn a_backend_that_is_away_at_first_is_told_and_opened_later() {
     let script = Script::default().fail_open(PublishError::Unavailable { reason: "refused".into(), retry_after: None });
     let queue = Queue::in_memory(1 << 20);
     let mut delivery = start(&script, &queue, settings());
-    assert_eq!(delivery.opened().await, Opened::Later("refused".into()));
+    assert_eq!(delivery.opened().await, Opened::Later("the backend is not available: refused".into()));
     queue.append(batch(1)).await.unwrap();
     queue.close();
     delivery.ended().await;

@@ -53,7 +53,13 @@ impl Surface {
     }
 }
 
+/// What the contract's own functions speak of: an instance of types only, which asks for nothing.
+const CONTRACT_TYPES: &str = "metricast:publisher/types@0.1.0";
+
 fn allowed(import: &str) -> bool {
+    if import == CONTRACT_TYPES {
+        return true;
+    }
     let Some((path, version)) = import.split_once('@') else { return false };
     let Some((package, interface)) = path.split_once('/') else { return false };
     let known = ALLOWED.iter().any(|(name, interfaces)| *name == package && interfaces.contains(&interface));
@@ -66,7 +72,7 @@ mod tests {
 
     #[test]
     fn imports_are_allowed_by_package_interface_and_version() {
-        for import in ["wasi:http/outgoing-handler@0.2.0", "wasi:cli/stderr@0.2.6", "wasi:random/insecure-seed@0.2.4"] {
+        for import in ["wasi:http/outgoing-handler@0.2.0", "wasi:cli/stderr@0.2.6", "wasi:random/insecure-seed@0.2.4", CONTRACT_TYPES] {
             assert!(allowed(import), "{import}");
         }
         for import in [

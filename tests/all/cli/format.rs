@@ -8,7 +8,8 @@ use support::metricast;
 
 use super::{run, run_with_input};
 
-const EVENT: &str = r#"{"event_name": "Pack", "task_id": "1", "status": "completed", "start_time": 1, "end_time": 1.25}"#;
+const EVENT: &str =
+    r#"{"event_name": "Pack", "task_id": "1", "status": "completed", "start_time": 1, "end_time": 1.25}"#;
 
 fn objects(text: &str) -> Vec<Value> {
     text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()

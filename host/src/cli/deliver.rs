@@ -1,0 +1,101 @@
+//! `metricast publish -c CONFIG`: files or standard input into publishers of its own, to the end.
+
+use std::time::{Duration, Instant};
+
+use tokio::runtime::Handle;
+use tokio_util::sync::CancellationToken;
+
+use super::exit::Exit;
+use super::feeding::Feeding;
+use super::lines::Input;
+use super::refused::Refused;
+use super::summary::Summary;
+use super::terminal::{self, Terminal};
+use super::{progress, signals, start};
+use crate::config::Checked;
+use crate::pipeline::{Patience, Pipeline, Scrapes};
+use crate::source::feed::Feeder;
+
+/// How often it is looked whether something moves.
+const LOOK: Duration = Duration::from_millis(200);
+/// Who was told to stop reading may be in the middle of a read that does not end.
+const LAST_LINES: Duration = Duration::from_secs(1);
+
+/// Publishes all of it and tells what came of it.
+pub(super) fn run(config: &Checked, inputs: Vec<Input>, refused: Refused, terminal: &Terminal) -> anyhow::Result<Exit> {
+    start::runtime()?.block_on(deliver(config, inputs, refused, terminal))
+}
+
+/// Why reading ended.
+enum End {
+    /// There is no more.
+    All,
+    /// A signal.
+    Signal,
+    /// The queue is full and no publisher takes anything.
+    Stalled,
+    /// It cannot be read on.
+    Broken(anyhow::Error),
+}
+
+async fn deliver(config: &Checked, inputs: Vec<Input>, refused: Refused, terminal: &Terminal) -> anyhow::Result<Exit> {
+    let stop = signals::first("stopping: no more is read, what was read is delivered")?;
+    let total: Option<u64> = inputs.iter().map(|input| input.size).sum();
+    let pipeline = tokio::select! {
+        started = start::pipeline(config, Scrapes::Off) => started?,
+        () = stop.cancelled() => return Ok(Exit::Undelivered),
+    };
+    let started = Instant::now();
+    let bar = progress::bar(terminal, total);
+    let feeder = Feeder::new(pipeline.queue().clone(), Handle::current());
+    let mut feeding = Feeding::start(inputs, feeder, refused, bar.clone())?;
+    let end = read(&mut feeding, &pipeline, &stop, config.drain_timeout).await;
+    bar.set_message("delivering what was read");
+    let reports = pipeline.drain(Patience::SinceProgress(config.drain_timeout)).await;
+    bar.finish_and_clear();
+    let mut refused = feeding.refused();
+    refused.finish()?;
+    let (lines, bytes) = (feeding.lines(), feeding.bytes());
+    let summary = Summary { reports: &reports, refused: &refused, lines, bytes, took: started.elapsed() };
+    terminal::print(&summary)?;
+    let unread = end.told(total.is_none(), config.drain_timeout, terminal);
+    Ok(summary.exit().max(Exit::undelivered_if(unread)))
+}
+
+impl End {
+    /// Tells why not all was read, if so. A signal is a fair end of what comes without one.
+    fn told(&self, endless: bool, patience: Duration, terminal: &Terminal) -> bool {
+        match self {
+            Self::All => return false,
+            Self::Signal if endless => return false,
+            Self::Signal => terminal.error("stopped by a signal before all was read"),
+            Self::Stalled => terminal.error(format_args!("the queue was full for {patience:?}: not all was read")),
+            Self::Broken(error) => terminal.error(format_args!("{error:#}")),
+        }
+        true
+    }
+}
+
+/// Waits for the end of the input; meanwhile a queue that stays full for `patience` ends it too.
+async fn read(feeding: &mut Feeding, pipeline: &Pipeline, stop: &CancellationToken, patience: Duration) -> End {
+    let mut answered = 0;
+    let mut moved = Instant::now();
+    loop {
+        tokio::select! {
+            ended = feeding.ended() => return ended.map_or_else(End::Broken, |()| End::All),
+            () = stop.cancelled() => {
+                feeding.stop();
+                let ended = tokio::time::timeout(LAST_LINES, feeding.ended()).await;
+                return ended.map_or(End::Signal, |ended| ended.map_or_else(End::Broken, |()| End::Signal));
+            }
+            () = tokio::time::sleep(LOOK) => {}
+        }
+        let now = pipeline.reports().iter().map(|report| report.counts.accepted + report.counts.rejected).sum();
+        if now != answered || !feeding.is_waiting() {
+            (answered, moved) = (now, Instant::now());
+        }
+        if moved.elapsed() >= patience {
+            return End::Stalled;
+        }
+    }
+}

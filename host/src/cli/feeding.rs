@@ -1,0 +1,119 @@
+//! Files and standard input into the queue, on a thread of its own: reading and a full queue make it wait.
+
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use anyhow::Context as _;
+use indicatif::ProgressBar;
+use tokio::sync::oneshot;
+
+use super::exit::Broken;
+use super::lines::Input;
+use super::refused::Refused;
+use crate::queue::AppendError;
+use crate::source::feed::{Fed, Feeder};
+
+/// Looked at from outside while it goes on.
+pub(super) struct Feeding {
+    shared: Arc<Shared>,
+    ended: oneshot::Receiver<anyhow::Result<()>>,
+}
+
+struct Shared {
+    refused: Mutex<Refused>,
+    lines: AtomicU64,
+    bytes: AtomicU64,
+    waiting: AtomicBool,
+    stop: AtomicBool,
+    bar: ProgressBar,
+}
+
+impl Feeding {
+    /// Starts to read. Everything is in the queue when it has [`ended`](Self::ended).
+    pub(super) fn start(
+        inputs: Vec<Input>,
+        feeder: Feeder,
+        refused: Refused,
+        bar: ProgressBar,
+    ) -> anyhow::Result<Self> {
+        let shared = Arc::new(Shared {
+            refused: Mutex::new(refused),
+            lines: AtomicU64::new(0),
+            bytes: AtomicU64::new(0),
+            waiting: AtomicBool::new(false),
+            stop: AtomicBool::new(false),
+            bar,
+        });
+        let (tell, ended) = oneshot::channel();
+        let feeding = Arc::clone(&shared);
+        let work = move || tell.send(feeding.all(inputs, feeder));
+        std::thread::Builder::new().name("metricast-feed".to_owned()).spawn(work).context("no thread to read with")?;
+        Ok(Self { shared, ended })
+    }
+
+    /// Waits for the end of the input, or until it was told to stop and did.
+    pub(super) async fn ended(&mut self) -> anyhow::Result<()> {
+        (&mut self.ended).await.unwrap_or_else(|_| Err(anyhow::anyhow!("reading ended in a fault of metricast's own")))
+    }
+
+    /// Tells it to put what it has read into the queue and to end.
+    pub(super) fn stop(&self) {
+        self.shared.stop.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether it waits for room in the queue.
+    pub(super) fn is_waiting(&self) -> bool {
+        self.shared.waiting.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn lines(&self) -> u64 {
+        self.shared.lines.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn bytes(&self) -> u64 {
+        self.shared.bytes.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn refused(&self) -> MutexGuard<'_, Refused> {
+        self.shared.refused()
+    }
+}
+
+impl Shared {
+    fn refused(&self) -> MutexGuard<'_, Refused> {
+        self.refused.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn all(&self, inputs: Vec<Input>, mut feeder: Feeder) -> anyhow::Result<()> {
+        for input in inputs {
+            self.one(input, &mut feeder)?;
+        }
+        self.waiting(|| feeder.flush())?;
+        Ok(())
+    }
+
+    fn one(&self, mut input: Input, feeder: &mut Feeder) -> anyhow::Result<()> {
+        while !self.stop.load(Ordering::Relaxed) {
+            let line = input.lines.next().with_context(|| Broken::reading(&input.name))?;
+            let Some(line) = line else { return Ok(()) };
+            self.lines.fetch_add(1, Ordering::Relaxed);
+            self.bytes.fetch_add(line.length, Ordering::Relaxed);
+            self.bar.inc(line.length);
+            if let Fed::Refused(refusal) = self.waiting(|| feeder.line(line.bytes))? {
+                self.refused().add(&input.name, line.number, &refusal.to_string(), line.bytes)?;
+            }
+            // Of an input that comes as it is written nothing is held back.
+            if input.size.is_none() && input.lines.would_wait() {
+                self.waiting(|| feeder.flush())?;
+            }
+        }
+        Ok(())
+    }
+
+    fn waiting<T>(&self, append: impl FnOnce() -> Result<T, AppendError>) -> anyhow::Result<T> {
+        self.waiting.store(true, Ordering::Relaxed);
+        let appended = append();
+        self.waiting.store(false, Ordering::Relaxed);
+        appended.context(Broken::reading("the input"))
+    }
+}

@@ -1,0 +1,107 @@
+//! `metricast run`: records in over HTTP, published until a signal, then drained.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+
+use super::exit::Exit;
+use super::summary::reason;
+use super::{signals, start};
+use crate::config::Checked;
+use crate::pipeline::{Patience, Pipeline, Report, Scrapes};
+use crate::source;
+
+/// How long senders that are being answered may take when it ends.
+const LAST_ANSWERS: Duration = Duration::from_secs(5);
+
+const EXAMPLES: &str = "\
+Examples:
+  metricast run                      records in at 127.0.0.1:4319, Prometheus at 127.0.0.1:9464/metrics
+  metricast run -c metricast.toml    with the publishers of a config
+
+  curl --data-binary @app.ndjson http://127.0.0.1:4319/v1/records      sends records to it
+  metricast publish --to http://127.0.0.1:4319 app.ndjson              the same, with progress and a summary
+
+A config, with one publisher:
+  [[publishers]]
+  name = \"search\"
+  plugin = \"elasticsearch\"
+  [publishers.config]
+  hosts = [\"http://127.0.0.1:9200\"]
+
+Exit codes:
+  0  ended by a signal, and all was delivered      2  usage or config
+  3  something was not delivered within drain_timeout; the log names it";
+
+/// Take records in over HTTP and publish them, until a signal; then deliver what is queued and end
+///
+/// Programs send records to POST /v1/records, as NDJSON or a JSON array. Each publisher gets all of them, at its own
+/// pace. SIGINT or SIGTERM stops taking records and delivers the rest; a second one gives it up.
+#[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub(super) struct Run {
+    /// The config; without one, Prometheus is served
+    #[arg(short, long, value_name = "FILE")]
+    config: Option<PathBuf>,
+}
+
+impl Run {
+    pub(super) fn run(&self) -> anyhow::Result<Exit> {
+        let config = start::config(self.config.as_deref())?;
+        start::runtime()?.block_on(serve(&config))
+    }
+}
+
+async fn serve(config: &Checked) -> anyhow::Result<Exit> {
+    let stop = signals::first("stopping: no more records are taken, what is queued is delivered")?;
+    let listener = listen(config).await?;
+    let address = listener.local_addr()?;
+    let pipeline = tokio::select! {
+        started = start::pipeline(config, Scrapes::Served) => started?,
+        () = stop.cancelled() => return Ok(Exit::Clean),
+    };
+    tracing::info!("records at http://{address}/v1/records");
+    take_records(listener, &pipeline, config, &stop).await?;
+    let reports = pipeline.drain(Patience::InAll(config.drain_timeout)).await;
+    reports.iter().for_each(tell);
+    Ok(Exit::undelivered_if(reports.iter().any(|report| report.undelivered > 0)))
+}
+
+async fn listen(config: &Checked) -> anyhow::Result<TcpListener> {
+    let address = config.ingest.listen;
+    let advice = "is another metricast running? [ingest] listen names another address";
+    TcpListener::bind(address).await.with_context(|| format!("cannot listen on {address} for records; {advice}"))
+}
+
+/// Serves until a signal, and then until those that are being answered have their answer.
+async fn take_records(
+    listener: TcpListener,
+    pipeline: &Pipeline,
+    config: &Checked,
+    stop: &CancellationToken,
+) -> anyhow::Result<()> {
+    let ingest = &config.ingest;
+    let stopped = stop.clone().cancelled_owned();
+    let queue = pipeline.queue().clone();
+    let serving = source::http::serve(listener, queue, ingest.max_body, config.queue.when_full, stopped);
+    let long_enough = async {
+        stop.cancelled().await;
+        tokio::time::sleep(LAST_ANSWERS).await;
+    };
+    tokio::select! {
+        served = serving => served.context("cannot go on taking records"),
+        () = long_enough => Ok(()),
+    }
+}
+
+/// The last word about a publisher.
+fn tell(report: &Report) {
+    let Report { name, counts, undelivered, .. } = report;
+    if *undelivered > 0 {
+        tracing::error!(publisher = name, undelivered, "not all was delivered: {}", reason(report));
+    }
+    tracing::info!(publisher = name, accepted = counts.accepted, rejected = counts.rejected, "ended");
+}

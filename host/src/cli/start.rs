@@ -1,0 +1,52 @@
+//! From a config to publishers, and from what goes wrong on the way to the line in the config that is meant.
+
+use std::path::Path;
+
+use crate::config::{self, Checked, ConfigError, Problem};
+use crate::engine::EngineOptions;
+use crate::pipeline::{Pipeline, Scrapes, StartError, StartProblem, Workshop};
+use crate::plugin::Plugin;
+
+/// The config of a file, or the built-in one.
+pub(super) fn config(path: Option<&Path>) -> Result<Checked, ConfigError> {
+    path.map_or_else(|| Ok(config::built_in()), config::load)
+}
+
+/// A workshop with a cache of compiled plugins.
+pub(super) fn workshop() -> anyhow::Result<Workshop> {
+    Ok(Workshop::new(&EngineOptions::default())?)
+}
+
+/// Threads that serve and wait; plugins have their own.
+pub(super) fn runtime() -> std::io::Result<tokio::runtime::Runtime> {
+    tokio::runtime::Builder::new_multi_thread().enable_all().build()
+}
+
+/// Opens the publishers of a config.
+pub(super) async fn pipeline(config: &Checked, scrapes: Scrapes) -> anyhow::Result<Pipeline> {
+    let started = Pipeline::start(config, &workshop()?, scrapes).await;
+    Ok(started
+        .map_err(|StartError { publisher, problem }| ConfigError::Invalid(vec![told(config, publisher, &problem)]))?)
+}
+
+/// Points what is wrong with a publisher at its place in the config.
+pub(super) fn told(config: &Checked, publisher: usize, problem: &StartProblem) -> Problem {
+    match problem {
+        StartProblem::Load(error) => config.blame(publisher, "plugin", error.problem.to_string()),
+        StartProblem::Listen { .. } => config.blame(publisher, "listen", problem.to_string()),
+        StartProblem::NothingToScrape => {
+            config.blame(publisher, "listen", "this plugin has nothing to scrape; leave the key out")
+        }
+        StartProblem::Grant(error) if !error.in_settings => {
+            config.blame(publisher, &error.key, error.error.to_string())
+        }
+        StartProblem::Grant(_) | StartProblem::Secret(_) | StartProblem::Refused(_) => {
+            config.explain(publisher, &problem.to_string())
+        }
+    }
+}
+
+/// What a plugin says that it does.
+pub(super) fn about(plugin: &Plugin) -> &str {
+    plugin.description().config_schema["description"].as_str().unwrap_or_default()
+}

@@ -1,0 +1,19 @@
+//! Builds the plugins that only tests use.
+
+use std::env;
+use std::path::PathBuf;
+
+use anyhow::{Context as _, Result};
+use xtask::guests;
+
+const PLUGINS: &[&str] = &["metricast-webhook"];
+
+fn main() -> Result<()> {
+    let out_dir = PathBuf::from(env::var_os("OUT_DIR").context("cargo sets OUT_DIR")?);
+    let target_dir = guests::target_dir_from_out_dir(&out_dir);
+    let components = guests::build(PLUGINS, &target_dir)?;
+    guests::rerun_if_changed(PLUGINS, &target_dir)?;
+    println!("cargo::rerun-if-changed=build.rs");
+    println!("cargo::rustc-env=WEBHOOK={}", components[0].display());
+    Ok(())
+}
