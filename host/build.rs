@@ -1,7 +1,7 @@
 //! Builds the bundled plugins and lists them in `bundled.rs` for `src/plugin/source.rs`.
 
 use std::fmt::Write;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::{env, fs};
 
 use anyhow::{Context, Result};
@@ -25,7 +25,7 @@ fn list(packages: &[&str], components: &[PathBuf]) -> Result<String> {
     let mut code = "pub(crate) const BUNDLED: &[Bundled] = &[\n".to_owned();
     for (package, component) in packages.iter().zip(components) {
         let name = package.strip_prefix(PREFIX).context("a bundled plugin's package is called after this project")?;
-        let component: &Path = component;
+        let component = component.to_str().context("the path of the target folder is not UTF-8")?;
         writeln!(code, "    Bundled {{ name: {name:?}, bytes: include_bytes!({component:?}) }},")?;
     }
     code.push_str("];\n");

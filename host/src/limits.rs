@@ -69,10 +69,7 @@ impl Limits {
     /// Below 1 MiB no plugin starts.
     pub fn with_memory(mut self, bytes: usize) -> Result<Self, LimitError> {
         if bytes < MIB {
-            return Err(LimitError {
-                name: "memory",
-                least: "1 MiB",
-            });
+            return Err(LimitError { name: "memory", least: "1 MiB" });
         }
         self.memory = bytes;
         Ok(self)
@@ -84,10 +81,7 @@ impl Limits {
     /// Below 10 ms no call ends.
     pub fn with_call_time(mut self, time: Duration) -> Result<Self, LimitError> {
         if time < Duration::from_millis(10) {
-            return Err(LimitError {
-                name: "call_timeout",
-                least: "10ms",
-            });
+            return Err(LimitError { name: "call_timeout", least: "10ms" });
         }
         self.call_time = time;
         Ok(self)
@@ -114,15 +108,7 @@ pub struct LimitHit {
 
 impl fmt::Display for LimitHit {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self {
-            name,
-            limit,
-            current,
-            requested,
-        } = self;
-        write!(
-            f,
-            "{name} is limited to {limit}: {current} in use, {requested} asked for"
-        )
+        let Self { name, limit, current, requested } = self;
+        write!(f, "{name} is limited to {limit}: {current} in use, {requested} asked for")
     }
 }

@@ -147,7 +147,8 @@ pub(crate) fn publish_error(raw: raw::PublishError, limits: &Limits) -> PublishE
 /// A stranger's words in at most `limit` bytes, on one line, without control characters.
 pub(crate) fn text(words: &str, limit: usize) -> String {
     const MORE: &str = "…";
-    let cut = if words.len() <= limit { words.len() } else { words.floor_char_boundary(limit.saturating_sub(MORE.len())) };
+    let cut =
+        if words.len() <= limit { words.len() } else { words.floor_char_boundary(limit.saturating_sub(MORE.len())) };
     let shown = words[..cut].chars().map(|char| if char.is_control() { ' ' } else { char });
     let more = if cut < words.len() { MORE } else { "" };
     shown.chain(more.chars()).collect()

@@ -73,10 +73,7 @@ fn whole_second(second: i64) -> [u8; 27] {
     let [y0, y1, y2, y3, m0, m1, d0, d1] = eight_digits([year / 100, year % 100, month, day]);
     let [h0, h1, i0, i1, s0, s1, ..] = eight_digits([of_day / 3600, of_day / 60 % 60, of_day % 60, 0]);
     let z = b'0';
-    [
-        y0, y1, y2, y3, b'-', m0, m1, b'-', d0, d1, b'T', h0, h1, b':', i0, i1, b':', s0, s1, b'.', z, z, z, z, z, z,
-        b'Z',
-    ]
+    [y0, y1, y2, y3, b'-', m0, m1, b'-', d0, d1, b'T', h0, h1, b':', i0, i1, b':', s0, s1, b'.', z, z, z, z, z, z, b'Z']
 }
 
 fn write_micros(micro: u32, text: &mut [u8; 27]) {

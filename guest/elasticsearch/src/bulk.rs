@@ -75,19 +75,20 @@ impl Encoder {
     /// [`PublishError::Internal`] where the epoch is too long for an id.
     pub fn encode(&mut self, batch: &Batch, rows: &[u32]) -> Result<&[u8], PublishError> {
         let id = id_prefix(batch.epoch())?;
+        let actions = [&self.event, &self.network].map(|kind| Action::new(&kind.action, self.daily, &id));
         self.json.clear();
         let texts = Texts::new(batch, std::mem::take(&mut self.marks));
-        let mut writer = Writer { json: &mut self.json, batch, texts, times: Rfc3339::default(), dropped_attributes: 0 };
+        let mut writer =
+            Writer { json: &mut self.json, batch, texts, times: Rfc3339::default(), dropped_attributes: 0 };
         let events = batch.event_columns().event_name.len();
         for &row in rows {
             let index = row as usize;
             let network = index.checked_sub(events);
             let stamp = writer.stamp(index);
-            let kind = if network.is_some() { &self.network } else { &self.event };
-            action(writer.json, &kind.action, self.daily.then_some(&stamp), &id, batch.offsets()[index]);
+            actions[usize::from(network.is_some())].write(writer.json, &stamp, batch.offsets()[index]);
             match network {
-                None => writer.event(index, &stamp, &kind.tail),
-                Some(index) => writer.network(index, &stamp, &kind.tail),
+                None => writer.event(index, &stamp, &self.event.tail),
+                Some(row) => writer.network(row, &stamp, &self.network.tail),
             }
         }
         let dropped = writer.dropped_attributes;
@@ -105,16 +106,37 @@ impl Encoder {
     }
 }
 
-fn action(json: &mut Json, start: &[u8], day: Option<&Stamp>, id: &[u8], offset: u64) {
-    json.raw(start);
-    if let Some([y0, y1, y2, y3, _, m0, m1, _, d0, d1, ..]) = day {
-        json.raw(&[b'-', *y0, *y1, *y2, *y3, b'.', *m0, *m1, b'.', *d0, *d1]);
+/// The first line of each record of a kind.
+struct Action {
+    /// Up to the day where there is one, else up to the offset.
+    start: Vec<u8>,
+    /// From the day up to the offset.
+    after_day: Option<Vec<u8>>,
+    has_id: bool,
+}
+
+impl Action {
+    fn new(start: &[u8], daily: bool, id: &[u8]) -> Self {
+        let has_id = !id.is_empty();
+        if daily {
+            Self { start: start.to_vec(), after_day: Some(id.to_vec()), has_id }
+        } else {
+            Self { start: [start, id].concat(), after_day: None, has_id }
+        }
     }
-    if !id.is_empty() {
-        json.raw(id);
-        push_offset(json, offset);
+
+    fn write(&self, json: &mut Json, stamp: &Stamp, offset: u64) {
+        json.bytes(&self.start);
+        if let Some(after_day) = &self.after_day {
+            let [y0, y1, y2, y3, _, m0, m1, _, d0, d1, ..] = *stamp;
+            json.raw(&[b'-', y0, y1, y2, y3, b'.', m0, m1, b'.', d0, d1]);
+            json.bytes(after_day);
+        }
+        if self.has_id {
+            push_offset(json, offset);
+        }
+        json.raw(b"\"}}\n");
     }
-    json.raw(b"\"}}\n");
 }
 
 /// From the end of the index's name up to the offset; empty where the records have no place in a queue.
@@ -145,7 +167,7 @@ fn push_offset(json: &mut Json, offset: u64) {
     for place in 0..count {
         text[count - place] = DIGITS[(offset >> (place * 5)) as usize & 31];
     }
-    json.raw(&text[..=count]);
+    json.bytes(&text[..=count]);
 }
 
 #[cfg(test)]

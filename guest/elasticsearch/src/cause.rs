@@ -97,7 +97,10 @@ mod tests {
 
     #[test]
     fn bodies_of_any_form_are_told() {
-        assert_eq!(told(405, r#"{"error":"Incorrect HTTP method for uri [/]","status":405}"#), "405 Incorrect HTTP method for uri [/]");
+        assert_eq!(
+            told(405, r#"{"error":"Incorrect HTTP method for uri [/]","status":405}"#),
+            "405 Incorrect HTTP method for uri [/]"
+        );
         assert_eq!(told(502, "<html>Bad Gateway</html>\n"), "502 <html>Bad Gateway</html>");
         assert_eq!(told(503, ""), "503");
         assert_eq!(told(500, r#"{"error":[]}"#), "500");
@@ -108,10 +111,12 @@ mod tests {
     #[test]
     fn a_refusal_is_of_the_credentials_or_of_the_moment() {
         let security = r#"{"error":{"type":"security_exception","reason":"missing authentication credentials"}}"#;
-        let unauthorized = PublishError::Unauthorized("GET /: 401 security_exception missing authentication credentials".into());
+        let unauthorized =
+            PublishError::Unauthorized("GET /: 401 security_exception missing authentication credentials".into());
         assert_eq!(refusal("GET /", &response(401, security)), unauthorized);
         assert!(matches!(refusal("GET /", &response(403, "")), PublishError::Unauthorized(_)));
-        let block = r#"{"error":{"type":"cluster_block_exception","reason":"blocked by: [FORBIDDEN/8/index write (api)]"}}"#;
+        let block =
+            r#"{"error":{"type":"cluster_block_exception","reason":"blocked by: [FORBIDDEN/8/index write (api)]"}}"#;
         assert!(matches!(refusal("GET /", &response(403, block)), PublishError::Unavailable { .. }));
         let mut busy = response(429, "");
         busy.headers.push(("retry-after".into(), "3".into()));

@@ -32,18 +32,19 @@ pub(crate) const ECS: &str = "8.17.0";
 pub(crate) fn tail(options: &Options, kind: &str) -> Vec<u8> {
     let mut json = Json::default();
     json.raw(br#","ecs":{"version":""#);
-    json.raw(ECS.as_bytes());
+    json.bytes(ECS.as_bytes());
     json.raw(br#""}"#);
     for (object, name) in [("service", &options.service), ("host", &options.host_name)] {
         if let Some(name) = name {
-            json.raw(format!(",\"{object}\":{{\"name\":").as_bytes());
+            json.bytes(format!(",\"{object}\":{{\"name\":").as_bytes());
             json.escaped(name);
             json.raw(b"}");
         }
     }
     if let Some(Scheme { dataset, namespace }) = &options.layout.scheme {
-        let parts = format!(r#","data_stream":{{"type":"logs","dataset":"{dataset}.{kind}","namespace":"{namespace}"}}"#);
-        json.raw(parts.as_bytes());
+        let parts =
+            format!(r#","data_stream":{{"type":"logs","dataset":"{dataset}.{kind}","namespace":"{namespace}"}}"#);
+        json.bytes(parts.as_bytes());
     }
     json.raw(b"}\n");
     json.as_bytes().to_vec()
@@ -78,7 +79,7 @@ impl Writer<'_> {
     pub(crate) fn event(&mut self, row: usize, stamp: &Stamp, tail: &[u8]) {
         let columns = self.batch.event_columns();
         self.head(columns.event_name[row], stamp, columns.start_time[row], columns.end_time[row]);
-        self.json.raw(Outcome::of_status(self.batch.text(columns.status[row])).as_str().as_bytes());
+        self.json.bytes(Outcome::of_status(self.batch.text(columns.status[row])).as_str().as_bytes());
         self.json.raw(b"\"},\"metricast\":{\"status\":");
         self.json.text(&self.texts, columns.status[row]);
         self.json.raw(b",\"retry_count\":");
@@ -95,7 +96,7 @@ impl Writer<'_> {
             self.json.raw(b"}");
         }
         self.error(columns.error[row]);
-        self.json.raw(tail);
+        self.json.bytes(tail);
     }
 
     /// Appends the document of a network operation by its place in the columns.
@@ -103,7 +104,7 @@ impl Writer<'_> {
         let columns = self.batch.network_columns();
         self.head(columns.operation[row], stamp, columns.start_time[row], columns.end_time[row]);
         let outcome = if columns.error[row] == ABSENT { Outcome::Success } else { Outcome::Failure };
-        self.json.raw(outcome.as_str().as_bytes());
+        self.json.bytes(outcome.as_str().as_bytes());
         self.json.raw(b"\"}");
         self.metricast_of_network(row, columns.task_id[row]);
         self.json.raw(b",\"source\":{\"bytes\":");
@@ -122,7 +123,7 @@ impl Writer<'_> {
         }
         self.json.raw(b"}");
         self.error(columns.error[row]);
-        self.json.raw(tail);
+        self.json.bytes(tail);
     }
 
     /// From the beginning up to the value of `event.outcome`.
@@ -171,7 +172,7 @@ impl Writer<'_> {
                 self.dropped_attributes += 1;
                 continue;
             }
-            self.json.raw(separator);
+            self.json.bytes(separator);
             self.json.text(&self.texts, key);
             self.json.raw(b":");
             self.json.text(&self.texts, columns.values[pair]);

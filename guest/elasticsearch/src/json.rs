@@ -24,25 +24,35 @@ impl Json {
         &self.buffer[..self.len]
     }
 
-    /// Bytes as they are.
+    /// Bytes as they are: a literal, or as many as are known when this is compiled.
     #[inline]
-    pub(crate) fn raw(&mut self, bytes: &[u8]) {
-        let end = self.len + bytes.len();
-        if end > self.buffer.len() {
-            self.grow(end);
+    pub(crate) fn raw<const N: usize>(&mut self, bytes: &[u8; N]) {
+        self.room(N).copy_from_slice(bytes);
+    }
+
+    /// Bytes as they are.
+    pub(crate) fn bytes(&mut self, bytes: &[u8]) {
+        self.room(bytes.len()).copy_from_slice(bytes);
+    }
+
+    #[inline]
+    fn room(&mut self, len: usize) -> &mut [u8] {
+        let start = self.len;
+        self.len += len;
+        if self.len > self.buffer.len() {
+            self.grow();
         }
-        copy(bytes, &mut self.buffer[self.len..end]);
-        self.len = end;
+        &mut self.buffer[start..self.len]
     }
 
     #[cold]
-    fn grow(&mut self, end: usize) {
-        self.buffer.resize((end * 2).max(64 << 10), 0);
+    fn grow(&mut self) {
+        self.buffer.resize((self.len * 2).max(64 << 10), 0);
     }
 
     /// A whole number.
     pub(crate) fn number(&mut self, number: impl itoa::Integer) {
-        self.raw(itoa::Buffer::new().format(number).as_bytes());
+        self.bytes(itoa::Buffer::new().format(number).as_bytes());
     }
 
     /// A string of the batch, in quotes.
@@ -52,7 +62,7 @@ impl Json {
             self.escaped(text);
         } else {
             self.raw(b"\"");
-            self.raw(text.as_bytes());
+            self.bytes(text.as_bytes());
             self.raw(b"\"");
         }
     }
@@ -65,20 +75,13 @@ impl Json {
 
 impl Write for Json {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.raw(bytes);
+        self.bytes(bytes);
         Ok(bytes.len())
     }
 
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
     }
-}
-
-/// Copies what is mostly short, eight bytes at a time: in a component a copy of a length that is not known beforehand
-/// is a call out of it.
-#[inline]
-fn copy(from: &[u8], to: &mut [u8]) {
-    to.copy_from_slice(from);
 }
 
 /// What is known of each string of a batch, so that a string that stands in many records is looked at once.
@@ -143,9 +146,10 @@ fn may_need_escape(word: [u8; 8]) -> bool {
     const TOPS: u64 = ONES << 7;
     let word = u64::from_ne_bytes(word);
     let below = |bytes: u64, limit: u64| bytes.wrapping_sub(ONES * limit) & !bytes;
-    let quotes = below(word ^ (ONES * u64::from(b'"')), 1);
+    // With its second bit turned over, a quote (0x22) comes right after the control characters, and nothing else does.
+    let controls_and_quotes = below(word ^ (ONES * 2), 0x21);
     let backslashes = below(word ^ (ONES * u64::from(b'\\')), 1);
-    (below(word, 0x20) | quotes | backslashes) & TOPS != 0
+    (controls_and_quotes | backslashes) & TOPS != 0
 }
 
 #[cfg(test)]
@@ -157,7 +161,12 @@ mod tests {
     fn batch(texts: &[String]) -> Batch {
         let mut builder = BatchBuilder::new();
         for text in texts {
-            let event = EventMetrics { event_name: "e".into(), status: "s".into(), task_id: text.clone(), ..EventMetrics::default() };
+            let event = EventMetrics {
+                event_name: "e".into(),
+                status: "s".into(),
+                task_id: text.clone(),
+                ..EventMetrics::default()
+            };
             builder.push(&metricast_sdk::MetricsRef::Event(event.as_ref()), 0.0).unwrap();
         }
         builder.finish()
@@ -179,7 +188,8 @@ mod tests {
 
     #[test]
     fn only_literal_addresses_are_addresses() {
-        let hosts = ["127.0.0.1", "::1", "2001:db8::7", "localhost", "127.0.0.1:80", "[::1]", "fe80::1%eth0", "010.0.0.1", ""];
+        let hosts =
+            ["127.0.0.1", "::1", "2001:db8::7", "localhost", "127.0.0.1:80", "[::1]", "fe80::1%eth0", "010.0.0.1", ""];
         let batch = batch(&hosts.map(str::to_owned));
         let mut texts = Texts::new(&batch, Vec::new());
         let found = hosts.iter().enumerate().filter(|(row, _)| texts.is_address(batch.event_columns().task_id[*row]));

@@ -136,7 +136,10 @@ fn check_name(name: &str, max: usize) -> Result<(), String> {
 fn check_part(key: &str, name: &str, max: usize) -> Result<(), PublishError> {
     check_name(name, max).map_err(|what| PublishError::misconfigured(key, what))?;
     if name.contains('-') {
-        let what = format_args!("{name:?} has a dash in it, which separates the parts of a stream's name: write {:?}", name.replace('-', "_"));
+        let what = format_args!(
+            "{name:?} has a dash in it, which separates the parts of a stream's name: write {:?}",
+            name.replace('-', "_")
+        );
         return Err(PublishError::misconfigured(key, what));
     }
     Ok(())

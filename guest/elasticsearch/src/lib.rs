@@ -103,4 +103,5 @@ fn rows_to_send(batch: &Batch) -> Vec<u32> {
     (0..batch.len() as u32).collect()
 }
 
+#[cfg(feature = "component")]
 metricast_sdk::export!(ElasticsearchPublisher);

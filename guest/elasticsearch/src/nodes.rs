@@ -71,7 +71,7 @@ pub(crate) fn base_url(written: &str) -> Result<String, String> {
         // What stands before the @ may be a password: it is not repeated.
         return Err("has credentials in it: put them under basic, and leave the host as it is without them".to_owned());
     }
-    if authority.host().is_empty() || (authority.port().is_some() && authority.port_u16().is_none()) {
+    if authority.host().is_empty() || (authority.as_str() != authority.host() && authority.port_u16().is_none()) {
         return Err(format!("{host:?} is no URL: the name or the port is none"));
     }
     if uri.query().is_some() || host.contains('#') {
@@ -103,13 +103,21 @@ mod tests {
             ("localhost:9200", "needs a scheme, such as https://localhost:9200"),
             ("", "needs a scheme, such as https://"),
             ("ftp://search:21", "ftp is not spoken here: write http or https"),
-            ("http://elastic:secret@search:9200", "has credentials in it: put them under basic, and leave the host as it is without them"),
-            ("http://search:9200?pretty", "\"http://search:9200?pretty\" has more than a path after the port: leave that out"),
+            (
+                "http://elastic:secret@search:9200",
+                "has credentials in it: put them under basic, and leave the host as it is without them",
+            ),
+            (
+                "http://search:9200?pretty",
+                "\"http://search:9200?pretty\" has more than a path after the port: leave that out",
+            ),
             ("http://search:9200/#x", "\"http://search:9200/#x\" has more than a path after the port: leave that out"),
         ] {
             assert_eq!(base_url(written), Err(what.to_owned()), "{written}");
         }
-        for written in ["http://", "http://:9200", "http://search:99999", "http://a b", "http:///path"] {
+        for written in
+            ["http://", "http://:9200", "http://search:99999", "http://search:", "http://a b", "http:///path"]
+        {
             assert!(base_url(written).unwrap_err().contains("is no URL"), "{written}");
         }
     }

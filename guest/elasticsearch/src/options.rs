@@ -124,7 +124,11 @@ fn hosts(written: &[String]) -> Result<Vec<String>, PublishError> {
 }
 
 fn authorization(config: &Config) -> Result<Option<Secret>, PublishError> {
-    let ways = [("api_key", "ApiKey", &config.api_key), ("basic", "Basic", &config.basic), ("bearer", "Bearer", &config.bearer)];
+    let ways = [
+        ("api_key", "ApiKey", &config.api_key),
+        ("basic", "Basic", &config.basic),
+        ("bearer", "Bearer", &config.bearer),
+    ];
     let mut given = ways.into_iter().filter_map(|(key, scheme, secret)| Some((key, scheme, secret.as_ref()?)));
     let Some((key, scheme, secret)) = given.next() else {
         return Ok(None);

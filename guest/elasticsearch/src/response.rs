@@ -43,7 +43,8 @@ struct Answer {
 /// # Errors
 /// Why the response says nothing: the outcome of all records is in doubt.
 pub(crate) fn classify(body: &[u8], rows: &[u32], tally: &mut Tally) -> Result<(), String> {
-    let bulk: Bulk = serde_json::from_slice(body).map_err(|error| format!("the answer to _bulk cannot be read: {error}"))?;
+    let bulk: Bulk =
+        serde_json::from_slice(body).map_err(|error| format!("the answer to _bulk cannot be read: {error}"))?;
     if bulk.items.len() != rows.len() {
         return Err(format!("the answer to _bulk is for {} records, not {}", bulk.items.len(), rows.len()));
     }

@@ -79,7 +79,13 @@ struct Resolved {
     data_streams: Vec<serde::de::IgnoredAny>,
 }
 
-fn check_kind(client: &mut Client, layout: &Layout, stream: &str, made: Made, deadline: Deadline) -> Result<(), PublishError> {
+fn check_kind(
+    client: &mut Client,
+    layout: &Layout,
+    stream: &str,
+    made: Made,
+    deadline: Deadline,
+) -> Result<(), PublishError> {
     let path = format!("/_resolve/index/{stream}");
     let response = client.send(&Ask::get(&path), deadline)?;
     let found: Resolved = match response.status {
@@ -88,7 +94,9 @@ fn check_kind(client: &mut Client, layout: &Layout, stream: &str, made: Made, de
         _ => return Err(refusal(&format!("GET {path}"), &response)),
     };
     let no_stream = |is: &str| {
-        let what = format_args!("{stream} is {is} and must be a data stream: choose another name, or move what is there out of the way");
+        let what = format_args!(
+            "{stream} is {is} and must be a data stream: choose another name, or move what is there out of the way"
+        );
         Err(PublishError::misconfigured(layout.key(), what))
     };
     match (found, made) {
@@ -96,9 +104,10 @@ fn check_kind(client: &mut Client, layout: &Layout, stream: &str, made: Made, de
         (Resolved { aliases, .. }, _) if !aliases.is_empty() => no_stream("an alias"),
         (Resolved { indices, .. }, _) if !indices.is_empty() => no_stream("a plain index"),
         (_, Made::ByItself) => Ok(()),
-        (_, Made::No(PublishError::Misconfigured(why))) => {
-            Err(PublishError::misconfigured(layout.key(), format_args!("the data stream {stream} cannot be made: {why}")))
-        }
+        (_, Made::No(PublishError::Misconfigured(why))) => Err(PublishError::misconfigured(
+            layout.key(),
+            format_args!("the data stream {stream} cannot be made: {why}"),
+        )),
         (_, Made::No(error)) => Err(error),
         (_, Made::Yes) => Err(PublishError::unavailable(format!("the data stream {stream} was made and is not there"))),
     }

@@ -6,8 +6,7 @@ use metricast_records::{Batch, EventMetrics, NetworkMetrics};
 use super::types;
 
 pub(crate) fn batch(batch: &Batch) -> types::Batch<'_> {
-    let (events, networks, attributes) =
-        (batch.event_columns(), batch.network_columns(), batch.attribute_columns());
+    let (events, networks, attributes) = (batch.event_columns(), batch.network_columns(), batch.attribute_columns());
     types::Batch {
         text: batch.text_bytes(),
         ends: batch.ends(),

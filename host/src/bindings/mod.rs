@@ -5,7 +5,7 @@
 
 pub(crate) mod lower;
 
-#[expect(clippy::pedantic, dead_code, unreachable_pub, reason = "generated from the WIT, which documents it")]
+#[expect(clippy::pedantic, reason = "generated from the WIT")]
 mod generated {
     wasmtime::component::bindgen!({
         path: "../wit",

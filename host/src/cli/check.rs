@@ -8,7 +8,7 @@ use indicatif::HumanCount;
 use super::exit::Exit;
 use super::start;
 use super::terminal::{self, Paint, Terminal};
-use crate::config::{Checked, ConfigError, Publisher, WhenFull, show_size};
+use crate::config::{Checked, ConfigError, Publisher, WhenFull, show_size, show_time};
 use crate::pipeline::{Prepared, Workshop};
 use crate::plugin::PluginSource;
 
@@ -101,17 +101,19 @@ fn told(publisher: &Publisher, prepared: &Prepared, paint: Paint) -> String {
 
 fn used(publisher: &Publisher) -> String {
     let limits = &publisher.limits;
-    format!("{} of memory, {:?} a call", show_size(limits.memory as u64), limits.call_time())
+    format!("{} of memory, {} a call", show_size(limits.memory as u64), show_time(limits.call_time()))
 }
 
 fn batches(publisher: &Publisher) -> String {
     let batch = &publisher.batch;
     let (records, bytes) = (HumanCount(batch.max_records as u64), show_size(batch.max_bytes as u64));
-    format!("of {records} records or {bytes}, or what came within {:?}", batch.max_age)
+    format!("of {records} records or {bytes}, or what came within {}", show_time(batch.max_age))
 }
 
 fn retries(publisher: &Publisher) -> String {
     let retry = &publisher.retry;
-    let end = retry.give_up_after.map_or_else(|| "for ever".to_owned(), |age| format!("until a record is {age:?} old"));
-    format!("after up to {:?}, doubling up to {:?}, {end}", retry.initial, retry.max)
+    let end = retry
+        .give_up_after
+        .map_or_else(|| "for ever".to_owned(), |age| format!("until a record is {} old", show_time(age)));
+    format!("after up to {}, doubling up to {}, {end}", show_time(retry.initial), show_time(retry.max))
 }

@@ -12,6 +12,8 @@ use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
 use serde::Deserialize;
 
+use crate::config::show_time;
+
 /// The path that takes records.
 const PATH: &str = "/v1/records";
 /// A body may wait for room in the queue before it is answered.
@@ -56,7 +58,7 @@ pub(super) enum SendError {
     Connect { url: Uri, reason: String },
     #[error("the connection to {url} broke: {reason}; whether the body arrived is not known")]
     Broke { url: Uri, reason: String },
-    #[error("{url} did not answer within {PATIENCE:?}; whether the body arrived is not known")]
+    #[error("{url} did not answer within {}; whether the body arrived is not known", show_time(PATIENCE))]
     Silent { url: Uri },
     #[error("{url} answered {status}{text}")]
     Refused { url: Uri, status: StatusCode, text: String },

@@ -12,7 +12,7 @@ use super::refused::Refused;
 use super::summary::Summary;
 use super::terminal::{self, Terminal};
 use super::{progress, signals, start};
-use crate::config::Checked;
+use crate::config::{Checked, show_time};
 use crate::pipeline::{Patience, Pipeline, Scrapes};
 use crate::source::feed::Feeder;
 
@@ -69,7 +69,9 @@ impl End {
             Self::All => return false,
             Self::Signal if endless => return false,
             Self::Signal => terminal.error("stopped by a signal before all was read"),
-            Self::Stalled => terminal.error(format_args!("the queue was full for {patience:?}: not all was read")),
+            Self::Stalled => {
+                terminal.error(format_args!("the queue was full for {}: not all was read", show_time(patience)))
+            }
             Self::Broken(error) => terminal.error(format_args!("{error:#}")),
         }
         true

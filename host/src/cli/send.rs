@@ -16,6 +16,7 @@ use super::progress::{self, Pace};
 use super::refused::Refused;
 use super::signals;
 use super::terminal::{self, Terminal};
+use crate::config::show_time;
 
 /// Between tries where the other side has no room and names no time.
 const PAUSE: Duration = Duration::from_secs(1);
@@ -70,7 +71,7 @@ enum Stopped {
     Signal,
     #[error(transparent)]
     Send(#[from] SendError),
-    #[error("{0} has had no room for {1:?}: its log names the publisher that holds it up")]
+    #[error("{0} has had no room for {time}: its log names the publisher that holds it up", time = show_time(*.1))]
     NoRoom(Uri, Duration),
     #[error("{0:#}")]
     Local(#[from] anyhow::Error),

@@ -14,6 +14,7 @@ use super::places::Places;
 use super::problem::{Problem, Source};
 use super::raw::{Raw, RawBatching, RawIngest, RawPublisher, RawQueue, RawRetry};
 use super::reader::{At, Place, Problems};
+use super::show_time;
 use crate::grants::Origin;
 use crate::limits::{LimitError, Limits};
 use crate::plugin::{self, PluginSource};
@@ -262,8 +263,8 @@ fn retry(raw: RawRetry, problems: &mut Problems<'_>) -> Retry {
     let initial = some_time(raw.initial, defaults::RETRY_INITIAL, problems);
     let max = some_time(raw.max, defaults::RETRY_MAX, problems);
     if let Some(place) = place.filter(|_| max < initial) {
-        let text = format!("the longest pause ({max:?}) is shorter than the first ({initial:?})");
-        problems.add(&place, text);
+        let (first, longest) = (show_time(initial), show_time(max));
+        problems.add(&place, format!("the longest pause ({longest}) is shorter than the first ({first})"));
     }
     Retry { initial, max, give_up_after: raw.give_up_after.map(|at| at.value) }
 }

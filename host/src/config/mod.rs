@@ -21,7 +21,7 @@ use std::path::{Path, PathBuf};
 
 pub use checked::{Batching, Checked, Ingest, Listen, Publisher, Queue, Retry, WhenFull};
 pub use problem::{Location, Problem};
-pub(crate) use units::show_size;
+pub(crate) use units::{show_size, show_time};
 
 use problem::Source;
 

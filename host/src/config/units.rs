@@ -53,6 +53,11 @@ pub(super) fn parse_time(text: &str) -> Option<Duration> {
     humantime::parse_duration(text.trim()).ok()
 }
 
+/// A time as it is written in a config: `1m 30s`.
+pub(crate) fn show_time(time: Duration) -> String {
+    humantime::format_duration(time).to_string()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -64,6 +69,13 @@ mod tests {
         }
         for text in ["", "MiB", "5 bananas", "1.2.3MB", "-1", "99999999999TiB", "1e3"] {
             assert_eq!(parse_size(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn times_are_shown_as_they_are_written() {
+        for text in ["0s", "200ms", "1m 30s"] {
+            assert_eq!(show_time(parse_time(text).unwrap()), text);
         }
     }
 

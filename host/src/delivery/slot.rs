@@ -140,8 +140,11 @@ impl<O: Opener> Slot<O> {
         if self.is_stateful() {
             self.kept.since.push(Arc::clone(batch));
         }
-        if receipt.retryable.is_empty() {
+        if receipt.accepted > 0 || receipt.retryable.is_empty() {
+            // A backend that takes a part is busy, not away: pauses stay short.
             self.backoff.reset();
+        }
+        if receipt.retryable.is_empty() {
             self.status.running();
             return;
         }

@@ -105,8 +105,12 @@ mod tests {
     fn only_granted_origins_pass_however_they_are_written() {
         let grants = grants(&["https://search.example:9200", "http://127.0.0.1:81"]);
         let judge = |uri: &str| origin(&request(uri)).and_then(|origin| granted(&grants, origin));
-        for uri in ["https://search.example:9200/x", "https://SEARCH.example:9200/", "http://127.0.0.1:81/", "http://0x7f.1:81/"]
-        {
+        for uri in [
+            "https://search.example:9200/x",
+            "https://SEARCH.example:9200/",
+            "http://127.0.0.1:81/",
+            "http://0x7f.1:81/",
+        ] {
             assert!(judge(uri).is_ok(), "{uri}");
         }
         for uri in [

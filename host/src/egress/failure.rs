@@ -62,8 +62,12 @@ fn of_client(error: &legacy::Error) -> Error {
     causes(error).filter_map(|cause| known(cause, connecting)).last().unwrap_or(otherwise)
 }
 
+/// An error and what is behind it. (An error of io does not show the one that it wraps as its source.)
 fn causes<'a>(error: &'a (dyn StdError + 'static)) -> impl Iterator<Item = &'a (dyn StdError + 'static)> {
-    std::iter::successors(Some(error), |&error| error.source())
+    std::iter::successors(Some(error), |&error| match error.downcast_ref().and_then(io::Error::get_ref) {
+        Some(wrapped) => Some(wrapped),
+        None => error.source(),
+    })
 }
 
 fn known(cause: &(dyn StdError + 'static), connecting: bool) -> Option<Error> {
@@ -96,10 +100,6 @@ fn of_tls(error: &rustls::Error) -> Error {
 fn of_io(error: &io::Error, connecting: bool) -> Option<Error> {
     use io::ErrorKind;
 
-    // rustls hides its errors in those of io.
-    if let Some(error) = error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>()) {
-        return Some(of_tls(error));
-    }
     Some(match error.kind() {
         ErrorKind::TimedOut if connecting => Error::ConnectionTimeout,
         ErrorKind::HostUnreachable | ErrorKind::NetworkUnreachable if connecting => Error::DestinationIpUnroutable,

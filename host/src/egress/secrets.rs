@@ -75,9 +75,10 @@ impl Secrets {
 
     fn revealed(&self, value: &HeaderValue) -> Option<HeaderValue> {
         let text = value.to_str().ok().filter(|text| text.contains(PLACEHOLDER))?;
-        let revealed = self.0.iter().fold(text.to_owned(), |text, (placeholder, secret)| {
-            text.replace(placeholder.as_str(), secret.reveal())
-        });
+        let revealed = self
+            .0
+            .iter()
+            .fold(text.to_owned(), |text, (placeholder, secret)| text.replace(placeholder.as_str(), secret.reveal()));
         // Every secret was found fit for a header when it was read.
         let mut revealed = HeaderValue::try_from(revealed).ok()?;
         revealed.set_sensitive(true);

@@ -39,10 +39,7 @@ pub(super) fn open(wanted: &CompileCache) -> Option<wasmtime::Cache> {
         CompileCache::User => user_folder(),
         CompileCache::At(path) => Ok(path.clone()),
     };
-    folder
-        .and_then(|path| start(&path))
-        .inspect_err(|why| tracing::warn!("compiled plugins are not kept: {why}"))
-        .ok()
+    folder.and_then(|path| start(&path)).inspect_err(|why| tracing::warn!("compiled plugins are not kept: {why}")).ok()
 }
 
 fn user_folder() -> Result<PathBuf, CacheRefused> {

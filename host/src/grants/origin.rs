@@ -100,7 +100,9 @@ mod tests {
 
     #[test]
     fn what_is_no_origin_is_refused() {
-        for text in ["", "localhost:9200", "search.example", "ftp://a", "file:///etc/passwd", "http://", "http:// a", "//a"] {
+        for text in
+            ["", "localhost:9200", "search.example", "ftp://a", "file:///etc/passwd", "http://", "http:// a", "//a"]
+        {
             assert_eq!(text.parse::<Origin>(), Err(OriginError::Form), "{text}");
         }
         for text in ["http://user@a", "http://:p@a", "https://good.example@evil.example"] {

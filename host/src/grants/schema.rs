@@ -105,8 +105,14 @@ mod tests {
         });
         let found = uris(&schema, &config);
         let expected = [
-            ("by_reference", "b"), ("deep.er", "g"), ("direct", "a"), ("free.x", "h"), ("list[0]", "c"),
-            ("list[1]", "d"), ("maybe", "f"), ("pair[1]", "e"),
+            ("by_reference", "b"),
+            ("deep.er", "g"),
+            ("direct", "a"),
+            ("free.x", "h"),
+            ("list[0]", "c"),
+            ("list[1]", "d"),
+            ("maybe", "f"),
+            ("pair[1]", "e"),
         ];
         assert_eq!(found, expected.map(|(path, text)| (path.to_owned(), text)));
     }

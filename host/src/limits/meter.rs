@@ -97,10 +97,7 @@ mod tests {
         assert!(meter.memory_growing(0, 1 << 20, None).unwrap(), "another memory");
         let error = meter.memory_growing(1 << 20, 3 << 20, None).unwrap_err();
         let hit = error.downcast_ref::<LimitHit>().unwrap();
-        assert_eq!(
-            hit.to_string(),
-            "memory in bytes is limited to 3145728: 2097152 in use, 4194304 asked for"
-        );
+        assert_eq!(hit.to_string(), "memory in bytes is limited to 3145728: 2097152 in use, 4194304 asked for");
         assert!(meter.memory_growing(1 << 20, 2 << 20, None).unwrap(), "what fits still may");
     }
 

@@ -97,7 +97,8 @@ impl Log {
 }
 
 fn level(line: &str) -> (Level, &str) {
-    let levels = [("error: ", Level::ERROR), ("warn: ", Level::WARN), ("info: ", Level::INFO), ("debug: ", Level::DEBUG)];
+    let levels =
+        [("error: ", Level::ERROR), ("warn: ", Level::WARN), ("info: ", Level::INFO), ("debug: ", Level::DEBUG)];
     levels
         .into_iter()
         .find_map(|(prefix, level)| line.strip_prefix(prefix).map(|words| (level, words)))

@@ -37,9 +37,7 @@ pub use load::{LoadError, LoadProblem};
 pub(crate) use log::Identity;
 pub use runtime::PluginRuntime;
 pub use source::{PluginSource, SourceError, bundled};
-pub use types::{
-    Description, Exposition, Flushed, LateRejection, Profile, PublishError, Receipt, Rejection, Saved,
-};
+pub use types::{Description, Exposition, Flushed, LateRejection, Profile, PublishError, Receipt, Rejection, Saved};
 
 /// Loads plugins into one engine; cheap to clone.
 #[derive(Clone)]

@@ -3,11 +3,11 @@
 use metricast_records::{Batch, EventMetrics, NetworkMetrics};
 use wasmtime::component::ResourceAny;
 
+use super::OpenOptions;
 use super::fault::CallError;
 use super::log::Identity;
 use super::sandbox::{Sandbox, Surroundings};
 use super::types::{Exposition, Flushed, Profile, Receipt, Saved};
-use super::OpenOptions;
 use crate::bindings::{PluginPre, lower, types as raw};
 use crate::limits::Limits;
 use crate::untrusted;

@@ -26,7 +26,9 @@ impl PluginRuntime {
         Ok(Self(Arc::new(Threads { handle: runtime.handle().clone(), runtime: Some(runtime) })))
     }
 
-    pub(crate) fn spawn<F>(&self, task: F) -> JoinHandle<F::Output>
+    /// Runs a task beside the plugins. What calls an [`Instance`](super::Instance) from here is on a thread with it as a
+    /// rule, and is spared the way to another thread and back; what waits for anything else does not belong here.
+    pub fn spawn<F>(&self, task: F) -> JoinHandle<F::Output>
     where
         F: Future<Output: Send> + Send + 'static,
     {

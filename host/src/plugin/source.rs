@@ -48,7 +48,12 @@ impl fmt::Display for SourceError {
             f.write_str(".")?;
         }
         let names: Vec<_> = bundled().collect();
-        write!(f, " There are {}; a file's name ends in .wasm or has a {} in it.", names.join(", "), path::MAIN_SEPARATOR)
+        write!(
+            f,
+            " There are {}; a file's name ends in .wasm or has a {} in it.",
+            names.join(", "),
+            path::MAIN_SEPARATOR
+        )
     }
 }
 
@@ -68,10 +73,10 @@ impl PluginSource {
     /// # Errors
     /// Where there is none; the error names the nearest.
     pub fn bundled(name: &str) -> Result<Self, SourceError> {
-        bundled().find(|known| *known == name).map(Self::Bundled).ok_or_else(|| SourceError {
-            name: name.to_owned(),
-            nearest: nearest(name),
-        })
+        bundled()
+            .find(|known| *known == name)
+            .map(Self::Bundled)
+            .ok_or_else(|| SourceError { name: name.to_owned(), nearest: nearest(name) })
     }
 }
 

@@ -9,18 +9,30 @@ use crate::engine::Engine;
 /// The interfaces of `wasi:cli/imports` and what `wasi:http` has for requests that leave. std brings most of the
 /// former along by itself, so all of it is linked, to nothing: no arguments, no environment, no files, no sockets.
 const ALLOWED: &[(&str, &[&str])] = &[
-    ("wasi:cli", &[
-        "environment", "exit", "stdin", "stdout", "stderr", "terminal-input", "terminal-output", "terminal-stdin",
-        "terminal-stdout", "terminal-stderr",
-    ]),
+    (
+        "wasi:cli",
+        &[
+            "environment",
+            "exit",
+            "stdin",
+            "stdout",
+            "stderr",
+            "terminal-input",
+            "terminal-output",
+            "terminal-stdin",
+            "terminal-stdout",
+            "terminal-stderr",
+        ],
+    ),
     ("wasi:clocks", &["monotonic-clock", "wall-clock"]),
     ("wasi:filesystem", &["preopens", "types"]),
     ("wasi:http", &["outgoing-handler", "types"]),
     ("wasi:io", &["error", "poll", "streams"]),
     ("wasi:random", &["insecure", "insecure-seed", "random"]),
-    ("wasi:sockets", &[
-        "instance-network", "ip-name-lookup", "network", "tcp", "tcp-create-socket", "udp", "udp-create-socket",
-    ]),
+    (
+        "wasi:sockets",
+        &["instance-network", "ip-name-lookup", "network", "tcp", "tcp-create-socket", "udp", "udp-create-socket"],
+    ),
 ];
 
 /// The names on a component's two sides, as `package:name/interface@version`.
@@ -72,7 +84,12 @@ mod tests {
 
     #[test]
     fn imports_are_allowed_by_package_interface_and_version() {
-        for import in ["wasi:http/outgoing-handler@0.2.0", "wasi:cli/stderr@0.2.6", "wasi:random/insecure-seed@0.2.4", CONTRACT_TYPES] {
+        for import in [
+            "wasi:http/outgoing-handler@0.2.0",
+            "wasi:cli/stderr@0.2.6",
+            "wasi:random/insecure-seed@0.2.4",
+            CONTRACT_TYPES,
+        ] {
             assert!(allowed(import), "{import}");
         }
         for import in [

@@ -41,7 +41,8 @@ async fn open(guest: Guest) -> Result<Instance, CallError> {
 fn batch(records: usize) -> Arc<Batch> {
     let mut builder = BatchBuilder::new();
     for index in 0..records {
-        let event = EventMetrics { event_name: format!("e{index}"), status: "completed".to_owned(), ..Default::default() };
+        let event =
+            EventMetrics { event_name: format!("e{index}"), status: "completed".to_owned(), ..Default::default() };
         builder.push(&metricast_records::MetricsRef::Event(event.as_ref()), 0.0).unwrap();
     }
     Arc::new(builder.finish())
@@ -63,7 +64,11 @@ async fn a_plugin_lives_through_all_of_its_calls() {
     let plugin = load(Guest::default()).await;
     assert_eq!(plugin.label(), "test 1.2.3");
     assert_eq!(plugin.exports(), [EXPORT]);
-    assert!(plugin.imports().iter().all(|name| name.starts_with("metricast:publisher/types@")), "{:?}", plugin.imports());
+    assert!(
+        plugin.imports().iter().all(|name| name.starts_with("metricast:publisher/types@")),
+        "{:?}",
+        plugin.imports()
+    );
     assert!(plugin.digest().starts_with("sha256:"));
     plugin.check("{}", &quick()).await.unwrap();
 
@@ -101,7 +106,10 @@ async fn an_endless_loop_is_cut_off_in_time_wherever_it_is() {
     assert_eq!(opened.err(), Some(CallError::Fault(timeout.clone())));
     for guest in [Guest { describe: LOOP, ..Guest::default() }, Guest { start: LOOP, ..Guest::default() }] {
         let error = load_bytes(&guest.component()).await.err().unwrap();
-        assert!(error.to_string().ends_with("it cannot describe itself: the plugin did not answer within 300ms"), "{error}");
+        assert!(
+            error.to_string().ends_with("it cannot describe itself: the plugin did not answer within 300ms"),
+            "{error}"
+        );
     }
     assert!(started.elapsed() < Duration::from_secs(20), "{:?}", started.elapsed());
 }
@@ -116,11 +124,8 @@ async fn plugins_that_loop_leave_time_for_others() {
         let options = OpenOptions::new("loop", "{}", Grants::default(), Secrets::default(), limits);
         looping.push(plugin.open(options).await.unwrap());
     }
-    let hogs: Vec<_> = looping
-        .iter()
-        .cloned()
-        .map(|instance| tokio::spawn(async move { instance.publish(batch(1)).await }))
-        .collect();
+    let hogs: Vec<_> =
+        looping.iter().cloned().map(|instance| tokio::spawn(async move { instance.publish(batch(1)).await })).collect();
 
     let other = plugin.open(OpenOptions { limits: Limits::default(), ..options() }).await.unwrap();
     let started = Instant::now();
@@ -132,7 +137,10 @@ async fn plugins_that_loop_leave_time_for_others() {
 
 #[tokio::test]
 async fn a_memory_bomb_is_told_which_limit_it_hit() {
-    let bomb = Guest { publish: "(loop $again (drop (memory.grow (i32.const 256))) (br $again)) (unreachable)", ..Guest::default() };
+    let bomb = Guest {
+        publish: "(loop $again (drop (memory.grow (i32.const 256))) (br $again)) (unreachable)",
+        ..Guest::default()
+    };
     let fault = publish_fault(bomb).await;
     let Fault::Limit(LimitHit { name, limit, current, requested }) = fault else { panic!("{fault}") };
     assert_eq!((name, limit), ("memory in bytes", 256 << 20));
@@ -142,10 +150,7 @@ async fn a_memory_bomb_is_told_which_limit_it_hit() {
 #[tokio::test]
 async fn a_table_bomb_is_told_which_limit_it_hit() {
     let error = load_bytes(&Guest { table: 10_000_000, ..Guest::default() }.component()).await.err().unwrap();
-    assert!(
-        error.to_string().contains("table elements is limited to 100000: 0 in use, 10000000 asked for"),
-        "{error}"
-    );
+    assert!(error.to_string().contains("table elements is limited to 100000: 0 in use, 10000000 asked for"), "{error}");
 }
 
 #[tokio::test]

@@ -23,7 +23,11 @@ fn receipts_that_lie_are_refused_with_the_lie() {
     for (raw, stateful, lie) in [
         (raw_receipt(2, &[], &[], &[]), false, "2 accepted, 0 rejected and 0 retryable do not add up to 3 records"),
         (raw_receipt(4, &[], &[], &[]), false, "4 accepted, 0 rejected and 0 retryable do not add up to 3 records"),
-        (raw_receipt(u32::MAX, &[0], &[1, 2], &[]), false, "4294967295 accepted, 1 rejected and 2 retryable do not add up to 3 records"),
+        (
+            raw_receipt(u32::MAX, &[0], &[1, 2], &[]),
+            false,
+            "4294967295 accepted, 1 rejected and 2 retryable do not add up to 3 records",
+        ),
         (raw_receipt(2, &[3], &[], &[]), false, "the receipt names record 3 of 3"),
         (raw_receipt(2, &[], &[u32::MAX], &[]), false, "the receipt names record 4294967295 of 3"),
         (raw_receipt(1, &[1, 1], &[], &[]), false, "the receipt names record 1 twice"),
@@ -32,7 +36,11 @@ fn receipts_that_lie_are_refused_with_the_lie() {
         (raw_receipt(1, &[], &[0, 1], &[2]), false, "record 2 is in doubt and not retryable"),
         (raw_receipt(1, &[], &[0, 1], &[1, 1]), false, "in-doubt names record 1 twice"),
         (raw_receipt(1, &[], &[0, 1], &[7]), false, "in-doubt names record 7 of 3"),
-        (raw_receipt(2, &[], &[0], &[]), true, "it keeps state, and so answers for whole batches, but calls records retryable"),
+        (
+            raw_receipt(2, &[], &[0], &[]),
+            true,
+            "it keeps state, and so answers for whole batches, but calls records retryable",
+        ),
     ] {
         assert_eq!(judge(raw, 3, stateful).unwrap_err(), lie);
     }

@@ -1,7 +1,10 @@
 //! The command itself: what it prints, what it takes, and how it ends.
 
 mod format;
+mod look;
+mod publish;
 mod publish_to;
+mod run;
 mod usage;
 
 use std::io::Write as _;

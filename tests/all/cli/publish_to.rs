@@ -92,7 +92,7 @@ fn no_room_is_waited_for_so_long_only() {
     let stub = Stub::start(|_| Answer::empty(503));
     let done = publish(&stub, &["--wait", "0s"], RECORD);
     assert_eq!(done.code, 3);
-    assert!(done.stderr.contains("has had no room for 0ns"), "{}", done.stderr);
+    assert!(done.stderr.contains("has had no room for 0s"), "{}", done.stderr);
 }
 
 #[test]

@@ -186,7 +186,6 @@ async fn a_server_that_offers_http_2_over_tls_gets_it() {
 async fn a_certificate_that_nobody_vouches_for_is_refused() {
     let (server, _) = secure().await;
     let origin = format!("https://localhost:{}", server.port());
-    eprintln!("{:?}", plain().send(get(&origin), LIMITS, 1).await.map(drop));
     let answer = fetch(&plain(), &origin, LIMITS).await;
     assert!(matches!(answer, Err(Error::TlsCertificateError)), "{answer:?}");
 }

@@ -19,7 +19,9 @@ const MAX: u64 = 64 << 10;
 #[derive(Debug, thiserror::Error)]
 pub enum SecretProblem {
     /// Neither of the forms.
-    #[error("write {{ secret = \"env:NAME\" }}, {{ secret = \"file:PATH\" }} or {{ basic = {{ user = \"…\", secret = \"env:NAME\" }} }}")]
+    #[error(
+        "write {{ secret = \"env:NAME\" }}, {{ secret = \"file:PATH\" }} or {{ basic = {{ user = \"…\", secret = \"env:NAME\" }} }}"
+    )]
     Form,
     /// No such variable.
     #[error("the environment variable {0} is not set")]

@@ -66,7 +66,8 @@ pub(in crate::egress) async fn receive(stream: &mut BufReader<impl AsyncRead + U
             return None;
         }
     }
-    let length = head.lines().find_map(|line| line.strip_prefix("content-length: ")).map_or(0, |text| text.parse().unwrap());
+    let length =
+        head.lines().find_map(|line| line.strip_prefix("content-length: ")).map_or(0, |text| text.parse().unwrap());
     let mut body = vec![0; length];
     stream.read_exact(&mut body).await.ok()?;
     Some(Received { head, body })

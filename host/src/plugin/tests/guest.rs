@@ -23,7 +23,8 @@ pub(super) struct Guest {
 }
 
 /// `accepted` becomes the number of records.
-const ACCEPT_ALL: &str = "(i32.store (i32.const 0x408) (i32.load offset=192 (local.get $parameters))) (i32.const 0x400)";
+const ACCEPT_ALL: &str =
+    "(i32.store (i32.const 0x408) (i32.load offset=192 (local.get $parameters))) (i32.const 0x400)";
 
 impl Default for Guest {
     fn default() -> Self {

@@ -1,0 +1,26 @@
+//! Takes every batch and does nothing with it: what a call then costs is the boundary.
+
+use metricast_sdk::{Batch, Description, PublishError, Publisher, Receipt, Saved};
+
+/// Accepts all.
+#[derive(Debug, serde::Deserialize)]
+pub struct Empty {}
+
+impl Publisher for Empty {
+    type Config = Self;
+
+    fn description() -> Description {
+        let config_schema = r#"{"type": "object", "properties": {}}"#;
+        Description { name: "bench-empty", version: env!("CARGO_PKG_VERSION"), config_schema }
+    }
+
+    fn open(config: Self, _state: Option<Saved>) -> Result<Self, PublishError> {
+        Ok(config)
+    }
+
+    fn publish(&mut self, batch: &Batch) -> Result<Receipt, PublishError> {
+        Ok(Receipt::all_accepted(batch))
+    }
+}
+
+metricast_sdk::export!(Empty);

@@ -1,0 +1,85 @@
+//! `metricast run`: from the first record to the last word.
+
+use std::time::Duration;
+
+use serde_json::json;
+use support::metricast::Metricast;
+use support::{data, http, ports, wait};
+
+fn config(scrapes: u16) -> String {
+    let ingest = ports::free();
+    format!(
+        "drain_timeout = \"2s\"\n[ingest]\nlisten = \"127.0.0.1:{ingest}\"\n[[publishers]]\nname = \"scrape\"\n\
+         plugin = \"prometheus\"\n[publishers.config]\nport = {scrapes}\n"
+    )
+}
+
+fn url(config: &str) -> String {
+    let listen = config.lines().find_map(|line| line.strip_prefix("listen = ")).unwrap();
+    format!("http://{}", listen.trim_matches('"'))
+}
+
+#[test]
+fn it_takes_what_publish_sends_and_ends_clean_at_a_signal() {
+    let scrapes = ports::free();
+    let config = config(scrapes);
+    let running = Metricast::run(&config);
+    running.wait_for_line("records at http://");
+    let sent = super::run(["publish", "--to", &url(&config), data("event-pipeline.ndjson").to_str().unwrap()]);
+    assert_eq!(sent.code, 0, "{}", sent.stderr);
+    assert!(sent.stdout.contains("accepted 6,965 of 6,965 lines"), "{}", sent.stdout);
+    let counted = || {
+        let page = http::get(&format!("http://127.0.0.1:{scrapes}/metrics")).ok()?;
+        let sum: f64 = page
+            .text()
+            .lines()
+            .filter(|line| line.starts_with("event_records_total{") || line.starts_with("network_operations_total{"))
+            .filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok())
+            .sum();
+        (sum >= 6_965.0).then_some(sum)
+    };
+    assert!((wait::until("all records are counted", Duration::from_mins(1), counted) - 6_965.0).abs() < 0.5);
+    let (status, log) = running.stop();
+    assert_eq!(status.code(), Some(0), "{log}");
+    assert!(log.contains("accepted=6965") && log.contains("stopping: no more records are taken"), "{log}");
+}
+
+#[test]
+fn what_was_not_delivered_is_named_at_the_end() {
+    let config = config(ports::free());
+    let away = ports::free();
+    let search = format!(
+        "[[publishers]]\nname = \"search\"\nplugin = \"elasticsearch\"\n[publishers.config]\n\
+         hosts = [\"http://127.0.0.1:{away}\"]\nindex_prefix = \"shop\"\n"
+    );
+    let running = Metricast::run_with(&format!("{config}{search}"), &["--log-format", "json"]);
+    let record = json!({"event_name": "Pack", "start_time": 1}).to_string();
+    let answer = http::post(&format!("{}/v1/records", url(&config)), "application/json", record).unwrap();
+    assert_eq!(answer.json()["accepted"], 1);
+    let (status, log) = running.stop();
+    assert_eq!(status.code(), Some(3), "{log}");
+    let lines: Vec<serde_json::Value> = log.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let last = lines.iter().find(|line| line["level"] == "ERROR").unwrap_or_else(|| panic!("{log}"));
+    assert_eq!((&last["publisher"], &last["undelivered"]), (&json!("search"), &json!(1)), "{last}");
+}
+
+#[test]
+fn an_address_that_is_taken_is_told_with_what_to_do() {
+    let config = config(ports::free());
+    let _running = Metricast::run(&config);
+    let (status, log) = Metricast::spawn(&config, &[]).wait();
+    assert_eq!(status.code(), Some(2), "{log}");
+    assert!(log.contains("is another metricast running? [ingest] listen names another address"), "{log}");
+}
+
+#[test]
+fn a_scrape_address_that_is_taken_is_pointed_at() {
+    let scrapes = ports::free();
+    let _taken = std::net::TcpListener::bind(("127.0.0.1", scrapes)).unwrap();
+    let (status, log) = Metricast::spawn(&config(scrapes), &[]).wait();
+    assert_eq!(status.code(), Some(2), "{log}");
+    assert!(
+        log.contains(&format!("publisher scrape: listen: cannot listen on 127.0.0.1:{scrapes} for scrapes")),
+        "{log}"
+    );
+}
