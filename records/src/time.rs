@@ -84,11 +84,11 @@ fn write_micros(micro: u32, text: &mut [u8; 27]) {
 /// Four numbers below 100 as two digits each, worked out side by side in 16 bits each.
 fn eight_digits([a, b, c, d]: [u32; 4]) -> [u8; 8] {
     const EACH: u64 = 0x0001_0001_0001_0001;
-    let numbers = u64::from(a | b << 16) | u64::from(c | d << 16) << 32;
+    let numbers = u64::from(a | (b << 16)) | (u64::from(c | (d << 16)) << 32);
     // 103 / 1024 is a tenth, near enough below 100.
-    let tens = (numbers * 103 >> 10) & (EACH * 0xf);
+    let tens = ((numbers * 103) >> 10) & (EACH * 0xf);
     let ones = numbers - tens * 10;
-    (tens | ones << 8).wrapping_add(u64::from_le_bytes([b'0'; 8])).to_le_bytes()
+    (tens | (ones << 8)).wrapping_add(u64::from_le_bytes([b'0'; 8])).to_le_bytes()
 }
 
 /// Year, month and day of a number of days since 1970. Years are counted from March, so that the leap day comes last.

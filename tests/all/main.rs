@@ -5,6 +5,7 @@ mod cli;
 mod ingest;
 mod plugin;
 mod prometheus;
+mod readme;
 mod search;
 mod servers;
 mod truth;

@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use indicatif::{HumanCount, ProgressBar};
 use tokio::runtime::Handle;
 use tokio_util::sync::CancellationToken;
 
@@ -49,7 +50,7 @@ async fn deliver(config: &Checked, inputs: Vec<Input>, refused: Refused, termina
     let bar = progress::bar(terminal, total);
     let feeder = Feeder::new(pipeline.queue().clone(), Handle::current());
     let mut feeding = Feeding::start(inputs, feeder, refused, bar.clone())?;
-    let end = read(&mut feeding, &pipeline, &stop, config.drain_timeout).await;
+    let end = read(&mut feeding, &pipeline, &stop, config.drain_timeout, &bar).await;
     bar.set_message("delivering what was read");
     let reports = pipeline.drain(Patience::SinceProgress(config.drain_timeout)).await;
     bar.finish_and_clear();
@@ -79,7 +80,13 @@ impl End {
 }
 
 /// Waits for the end of the input; meanwhile a queue that stays full for `patience` ends it too.
-async fn read(feeding: &mut Feeding, pipeline: &Pipeline, stop: &CancellationToken, patience: Duration) -> End {
+async fn read(
+    feeding: &mut Feeding,
+    pipeline: &Pipeline,
+    stop: &CancellationToken,
+    patience: Duration,
+    bar: &ProgressBar,
+) -> End {
     let mut answered = 0;
     let mut moved = Instant::now();
     loop {
@@ -92,7 +99,9 @@ async fn read(feeding: &mut Feeding, pipeline: &Pipeline, stop: &CancellationTok
             }
             () = tokio::time::sleep(LOOK) => {}
         }
-        let now = pipeline.reports().iter().map(|report| report.counts.accepted + report.counts.rejected).sum();
+        let answers = pipeline.reports().into_iter().map(|report| report.counts.accepted + report.counts.rejected);
+        let (now, slowest) = answers.fold((0, u64::MAX), |(sum, least), count| (sum + count, least.min(count)));
+        bar.set_message(format!("{} delivered", HumanCount(slowest)));
         if now != answered || !feeding.is_waiting() {
             (answered, moved) = (now, Instant::now());
         }

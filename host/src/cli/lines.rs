@@ -1,7 +1,7 @@
 //! Files and standard input as numbered lines, with a bound on what one line may take in memory.
 
 use std::fs::File;
-use std::io::{self, BufRead, BufReader, Read};
+use std::io::{self, BufRead, BufReader, IsTerminal as _, Read};
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
@@ -27,6 +27,9 @@ pub(super) fn open(files: &[PathBuf]) -> anyhow::Result<Vec<Input>> {
 }
 
 fn standard_input() -> Input {
+    if io::stdin().is_terminal() {
+        tracing::warn!("reading records from the terminal, one a line; Ctrl-D ends them");
+    }
     Input { name: "<stdin>".to_owned(), size: None, lines: Lines::new(Box::new(io::stdin())) }
 }
 

@@ -8,7 +8,7 @@ use http::Uri;
 use super::exit::Exit;
 use super::refused::Refused;
 use super::terminal::Terminal;
-use super::{chunks, client, deliver, lines, send};
+use super::{chunks, client, deliver, lines, send, start};
 use crate::config;
 
 const EXAMPLES: &str = "\
@@ -64,8 +64,8 @@ impl Publish {
 
 /// Neither `--config` nor `--to`.
 fn nowhere() -> String {
-    let hint = if Path::new("metricast.toml").is_file() {
-        "there is a metricast.toml here: `metricast publish -c metricast.toml …`"
+    let hint = if Path::new(start::USUAL_NAME).is_file() {
+        "there is a metricast.toml here: `metricast publish -c metricast.toml …` uses it"
     } else {
         "`metricast publish --to http://127.0.0.1:4319 …` sends them into a running `metricast run`, \
          `-c metricast.toml` names a config with publishers"

@@ -1,6 +1,6 @@
 //! `metricast run`: records in over HTTP, published until a signal, then drained.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::Context as _;
@@ -19,11 +19,12 @@ const LAST_ANSWERS: Duration = Duration::from_secs(5);
 
 const EXAMPLES: &str = "\
 Examples:
-  metricast run                      records in at 127.0.0.1:4319, Prometheus at 127.0.0.1:9464/metrics
+  metricast run                      Prometheus finds metrics at http://127.0.0.1:9464/metrics
   metricast run -c metricast.toml    with the publishers of a config
 
-  curl --data-binary @app.ndjson http://127.0.0.1:4319/v1/records      sends records to it
-  metricast publish --to http://127.0.0.1:4319 app.ndjson              the same, with progress and a summary
+It takes records in at http://127.0.0.1:4319/v1/records:
+  metricast publish --to http://127.0.0.1:4319 app.ndjson
+  curl --data-binary @app.ndjson http://127.0.0.1:4319/v1/records
 
 A config, with one publisher:
   [[publishers]]
@@ -51,6 +52,9 @@ pub(super) struct Run {
 impl Run {
     pub(super) fn run(&self) -> anyhow::Result<Exit> {
         let config = start::config(self.config.as_deref())?;
+        if self.config.is_none() && Path::new(start::USUAL_NAME).is_file() {
+            tracing::warn!("there is a {0} here, which is not used: -c {0} uses it", start::USUAL_NAME);
+        }
         start::runtime()?.block_on(serve(&config))
     }
 }

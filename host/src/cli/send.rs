@@ -176,7 +176,7 @@ impl Sending {
             Pace { records: accepted, bytes, took },
         );
         if waits > 0 {
-            let _ = writeln!(text, "waited {} times for room in its queue", HumanCount(waits));
+            let _ = writeln!(text, "waited for room in its queue ({}x)", HumanCount(waits));
         }
         let _ = write!(text, "{}", self.refused);
         text

@@ -7,6 +7,9 @@ use crate::engine::EngineOptions;
 use crate::pipeline::{Pipeline, Scrapes, StartError, StartProblem, Workshop};
 use crate::plugin::Plugin;
 
+/// What configs are usually called; none is used unless it is named.
+pub(super) const USUAL_NAME: &str = "metricast.toml";
+
 /// The config of a file, or the built-in one.
 pub(super) fn config(path: Option<&Path>) -> Result<Checked, ConfigError> {
     path.map_or_else(|| Ok(config::built_in()), config::load)

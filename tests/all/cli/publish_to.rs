@@ -84,7 +84,7 @@ fn no_room_is_waited_for() {
     let done = publish(&stub, &[], RECORD);
     assert_eq!(done.code, 0, "{}", done.stderr);
     assert!(done.stdout.contains("accepted 1 of 1 lines"), "{}", done.stdout);
-    assert!(done.stdout.contains("waited 1 times for room in its queue"), "{}", done.stdout);
+    assert!(done.stdout.contains("waited for room in its queue (1x)"), "{}", done.stdout);
 }
 
 #[test]

@@ -2,7 +2,9 @@
 
 use std::fs;
 
-use super::run;
+use support::metricast;
+
+use super::{Done, run};
 
 const SUBCOMMANDS: [&str; 7] = ["run", "publish", "format", "check", "plugins", "inspect", "completions"];
 
@@ -65,6 +67,14 @@ fn a_config_that_is_not_there_is_named() {
     let done = run(["run", "-c", "no/such.toml"]);
     assert_eq!(done.code, 2);
     assert!(done.stderr.starts_with("error: cannot read the config no/such.toml: "), "{}", done.stderr);
+}
+
+#[test]
+fn a_log_filter_that_is_none_is_a_usage_error() {
+    let mut command = metricast::command(["completions", "bash"]);
+    let done: Done = command.env("METRICAST_LOG", "metricast=loud").output().unwrap().into();
+    assert_eq!(done.code, 2);
+    assert!(done.stderr.starts_with("error: METRICAST_LOG is no log filter: "), "{}", done.stderr);
 }
 
 #[test]

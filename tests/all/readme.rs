@@ -1,0 +1,55 @@
+//! What the README shows is what there is.
+
+use std::fs;
+use std::path::Path;
+
+use support::metricast;
+
+fn file(path: &str) -> String {
+    fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(path)).unwrap()
+}
+
+/// The blocks of one language, without their fences.
+fn blocks(language: &str) -> Vec<String> {
+    let readme = file("README.md");
+    let fence = format!("```{language}\n");
+    readme.split(&fence).skip(1).map(|rest| rest[..rest.find("```").unwrap()].to_owned()).collect()
+}
+
+#[test]
+fn its_plugin_is_the_one_that_is_built_and_run() {
+    assert_eq!(blocks("rust"), [file("examples/webhook/src/lib.rs")]);
+}
+
+#[test]
+fn its_config_is_valid() {
+    let folder = tempfile::tempdir().unwrap();
+    let config = folder.path().join("metricast.toml");
+    fs::write(&config, &blocks("toml")[0]).unwrap();
+    let output = metricast::output(["check", "-c", config.to_str().unwrap()]);
+    let out = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    for said in ["search", "http://127.0.0.1:9200", "scrape", "http://127.0.0.1:9464/metrics"] {
+        assert!(out.contains(said), "{said}: {out}");
+    }
+}
+
+#[test]
+fn its_records_are_records() {
+    let folder = tempfile::tempdir().unwrap();
+    let records = folder.path().join("records.ndjson");
+    fs::write(&records, &blocks("json")[0]).unwrap();
+    let output = metricast::output(["format", records.to_str().unwrap()]);
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    assert_eq!(String::from_utf8_lossy(&output.stdout).lines().count(), 2);
+}
+
+#[test]
+fn its_commands_are_the_programs() {
+    let help = metricast::output(["--help"]);
+    let help = String::from_utf8_lossy(&help.stdout);
+    for command in ["run", "publish", "format", "check", "plugins", "inspect", "completions"] {
+        assert!(help.contains(&format!("\n  {command} ")), "{command}");
+        assert!(file("README.md").contains(&format!("`{command}")), "{command}");
+    }
+}
