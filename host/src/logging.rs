@@ -70,7 +70,7 @@ fn filter(level: LevelFilter) -> Result<Filter, BadFilter> {
             Ok(Box::new(filter))
         }
         _ => {
-            let libraries = if level == LevelFilter::TRACE { LevelFilter::DEBUG } else { level.min(LevelFilter::WARN) };
+            let libraries = if level == LevelFilter::TRACE { LevelFilter::INFO } else { level.min(LevelFilter::WARN) };
             Ok(Box::new(Targets::new().with_default(libraries).with_target("metricast", level)))
         }
     }

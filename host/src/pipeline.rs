@@ -25,9 +25,7 @@ use crate::egress::{SecretError, Secrets};
 use crate::engine::{Engine, EngineError, EngineOptions};
 use crate::grants::{GrantError, Grants};
 use crate::limits::Limits;
-use crate::plugin::{
-    CallError, Instance, LoadError, Loader, OpenOptions, Plugin, PluginRuntime, PluginSource,
-};
+use crate::plugin::{CallError, Instance, LoadError, Loader, OpenOptions, Plugin, PluginRuntime, PluginSource};
 use crate::queue::Queue;
 use crate::scrape::Scraped;
 
@@ -150,11 +148,7 @@ impl Workshop {
     }
 }
 
-async fn prepare(
-    plugin: Plugin,
-    publisher: &config::Publisher,
-    folder: &Path,
-) -> Result<Prepared, StartProblem> {
+async fn prepare(plugin: Plugin, publisher: &config::Publisher, folder: &Path) -> Result<Prepared, StartProblem> {
     let mut settings = publisher.config.clone();
     let grants = Grants::from_config(&plugin.description().config_schema, &settings, &publisher.allow)?;
     let secrets = Secrets::extract(&mut settings, folder)?;
@@ -220,15 +214,15 @@ impl Pipeline {
         for (index, outcome) in outcomes.into_iter().enumerate() {
             let at = |problem| StartError { publisher: index, problem };
             let listen = &config.publishers[index].listen;
-            let scraped = match outcome {
+            let has_scrapes = match outcome {
                 Opened::Never(error) => return Err(at(StartProblem::Refused(error.to_string()))),
                 Opened::Yes(profile) => profile.scrapes,
                 Opened::Later(_) | Opened::NotYet => listen.stated,
             };
-            if !scraped && listen.stated {
+            if !has_scrapes && listen.stated {
                 return Err(at(StartProblem::NothingToScrape));
             }
-            match (scraped, scrapes) {
+            match (has_scrapes, scrapes) {
                 (true, Scrapes::Served) => self.listen(index, listen.address).await.map_err(at)?,
                 (true, Scrapes::Off) => {
                     let publisher = &config.publishers[index].name;

@@ -23,7 +23,7 @@ pub struct Queue(Arc<Shared>);
 #[derive(Debug)]
 pub struct Reader {
     shared: Arc<Shared>,
-    reader: usize,
+    place: usize,
     next: u64,
 }
 
@@ -88,12 +88,7 @@ impl Queue {
             closed: false,
             cursors: Vec::new(),
         };
-        Self(Arc::new(Shared {
-            state: Mutex::new(state),
-            max_bytes,
-            appended: Notify::new(),
-            released: Notify::new(),
-        }))
+        Self(Arc::new(Shared { state: Mutex::new(state), max_bytes, appended: Notify::new(), released: Notify::new() }))
     }
 
     /// A reader from the oldest record on. All readers are made before the first batch is appended: one that comes
@@ -102,7 +97,7 @@ impl Queue {
         let mut state = self.0.lock();
         let first = state.entries.front().map_or(state.next, |entry| entry.first);
         state.cursors.push(first);
-        Reader { shared: Arc::clone(&self.0), reader: state.cursors.len() - 1, next: first }
+        Reader { shared: Arc::clone(&self.0), place: state.cursors.len() - 1, next: first }
     }
 
     /// Appends a batch fresh from a builder, waiting for room as long as it takes.
@@ -180,7 +175,7 @@ impl Reader {
     /// Every record below `offset` is answered for and will not be asked for again.
     pub fn release(&self, offset: u64) {
         let mut state = self.shared.lock();
-        let cursor = &mut state.cursors[self.reader];
+        let cursor = &mut state.cursors[self.place];
         *cursor = (*cursor).max(offset);
         state.drop_released();
         drop(state);
@@ -190,7 +185,7 @@ impl Reader {
     /// How many records this publisher has not answered for.
     pub fn lag(&self) -> u64 {
         let state = self.shared.lock();
-        state.next.saturating_sub(state.cursors[self.reader])
+        state.next.saturating_sub(state.cursors[self.place])
     }
 }
 

@@ -3,5 +3,5 @@
 //! A source frames what it gets, has `metricast_records` read it, and appends batches to the queue; when the queue is
 //! full, the source waits.
 
-pub mod http;
 pub mod feed;
+pub mod http;

@@ -11,6 +11,8 @@ use support::{http, ports};
 
 const GOOD: &str = r#"{"event_name": "e", "start_time": 1795368571, "end_time": 1795368572, "status": "completed"}"#;
 
+type Headers = &'static [(&'static str, &'static str)];
+
 struct Running {
     metricast: Metricast,
     url: String,
@@ -49,7 +51,7 @@ fn every_form_of_body_is_taken() {
     let lines = format!("{GOOD}\n{GOOD}\n");
     let array = format!("[{GOOD},\n{GOOD}]");
     let zstd = zstd::encode_all(lines.as_bytes(), 0).unwrap();
-    let bodies: [(&[(&str, &str)], Vec<u8>); 6] = [
+    let bodies: [(Headers, Vec<u8>); 6] = [
         (&[("content-type", "application/x-ndjson")], lines.clone().into()),
         (&[("content-type", "application/json")], array.clone().into()),
         (&[], array.into()),

@@ -3,6 +3,7 @@
 
 mod cli;
 mod ingest;
+mod opensearch;
 mod plugin;
 mod prometheus;
 mod readme;

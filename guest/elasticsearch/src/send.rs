@@ -51,7 +51,9 @@ impl Sending<'_> {
                     parts.extend([second, first]);
                 }
                 Next::Stop(why) => {
-                    parts.into_iter().for_each(|part| self.tally.again(part, why.clone()));
+                    for part in parts {
+                        self.tally.again(part, why.clone());
+                    }
                     break;
                 }
             }

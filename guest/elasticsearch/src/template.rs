@@ -31,30 +31,30 @@ pub(crate) fn body(layout: &Layout, engine: Engine) -> Value {
 fn mappings(layout: &Layout, engine: Engine) -> Value {
     let mut properties = json!({
         "@timestamp": time(),
-        "ecs": fields(json!({ "version": keyword() })),
-        "event": fields(json!({
+        "ecs": fields(&json!({ "version": keyword() })),
+        "event": fields(&json!({
             "action": keyword(), "kind": keyword(), "outcome": keyword(),
             "start": time(), "end": time(), "duration": long(),
         })),
-        "metricast": fields(json!({
+        "metricast": fields(&json!({
             "task_id": keyword(), "status": keyword(), "retry_count": long(), "attributes": attributes(engine),
         })),
-        "process": fields(json!({ "pid": long() })),
-        "error": fields(json!({ "message": { "type": "text", "norms": false, "fields": { "keyword": keyword() } } })),
-        "source": fields(json!({ "bytes": bytes() })),
-        "destination": fields(json!({
+        "process": fields(&json!({ "pid": long() })),
+        "error": fields(&json!({ "message": { "type": "text", "norms": false, "fields": { "keyword": keyword() } } })),
+        "source": fields(&json!({ "bytes": bytes() })),
+        "destination": fields(&json!({
             "address": keyword(), "ip": { "type": "ip" }, "port": long(), "bytes": bytes(),
         })),
-        "service": fields(json!({ "name": keyword() })),
-        "host": fields(json!({ "name": keyword() })),
+        "service": fields(&json!({ "name": keyword() })),
+        "host": fields(&json!({ "name": keyword() })),
     });
     if layout.scheme.is_some() {
-        properties["data_stream"] = fields(json!({ "type": keyword(), "dataset": keyword(), "namespace": keyword() }));
+        properties["data_stream"] = fields(&json!({ "type": keyword(), "dataset": keyword(), "namespace": keyword() }));
     }
     json!({ "_meta": { "managed_by": "metricast" }, "dynamic": false, "properties": properties })
 }
 
-fn fields(properties: Value) -> Value {
+fn fields(properties: &Value) -> Value {
     json!({ "properties": properties })
 }
 

@@ -5,7 +5,6 @@
 
 pub(crate) mod lower;
 
-#[expect(clippy::pedantic, reason = "generated from the WIT")]
 mod generated {
     wasmtime::component::bindgen!({
         path: "../wit",

@@ -40,7 +40,7 @@ enum End {
 }
 
 async fn deliver(config: &Checked, inputs: Vec<Input>, refused: Refused, terminal: &Terminal) -> anyhow::Result<Exit> {
-    let stop = signals::first("stopping: no more is read, what was read is delivered")?;
+    let stop = signals::first(|| tracing::warn!("stopping: no more is read, what was read is delivered"))?;
     let total: Option<u64> = inputs.iter().map(|input| input.size).sum();
     let pipeline = tokio::select! {
         started = start::pipeline(config, Scrapes::Off) => started?,
@@ -71,7 +71,7 @@ impl End {
             Self::Signal if endless => return false,
             Self::Signal => terminal.error("stopped by a signal before all was read"),
             Self::Stalled => {
-                terminal.error(format_args!("the queue was full for {}: not all was read", show_time(patience)))
+                terminal.error(format_args!("the queue was full for {}: not all was read", show_time(patience)));
             }
             Self::Broken(error) => terminal.error(format_args!("{error:#}")),
         }

@@ -1,6 +1,6 @@
 //! The `metricast` command: one file, one struct and one `run` for each subcommand.
 //!
-//! [`main`] reads the arguments, starts the log, runs the subcommand and turns what it says into an [`Exit`] code.
+//! [`main`] reads the arguments, starts the log, runs the subcommand and turns what it says into an exit code.
 //! Everything below the subcommands has typed errors; `anyhow` is for this edge only, where an error is told to a
 //! person and ends the process.
 

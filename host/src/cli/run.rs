@@ -60,7 +60,7 @@ impl Run {
 }
 
 async fn serve(config: &Checked) -> anyhow::Result<Exit> {
-    let stop = signals::first("stopping: no more records are taken, what is queued is delivered")?;
+    let stop = signals::first(|| tracing::info!("stopping: no more records are taken, what is queued is delivered"))?;
     let listener = listen(config).await?;
     let address = listener.local_addr()?;
     let pipeline = tokio::select! {

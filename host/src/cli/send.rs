@@ -31,7 +31,7 @@ pub(super) fn run(
 ) -> anyhow::Result<Exit> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
-        let stop = signals::first("stopping as soon as the body under way is answered for")?;
+        let stop = signals::first(|| tracing::warn!("stopping as soon as the body under way is answered for"))?;
         let bar = progress::bar(terminal, chunks.total);
         let mut sending = Sending { client: Client::new(url)?, refused, wait, bar, stop, tally: Tally::default() };
         let started = Instant::now();

@@ -6,17 +6,17 @@ use tokio_util::sync::CancellationToken;
 
 use super::exit::Exit;
 
-/// Cancelled by the first signal; `told` is what is logged then.
+/// Cancelled by the first signal; `tell` says so.
 ///
 /// # Errors
 /// If the system takes no signal handlers.
-pub(super) fn first(told: &'static str) -> io::Result<CancellationToken> {
+pub(super) fn first(tell: impl FnOnce() + Send + 'static) -> io::Result<CancellationToken> {
     let token = CancellationToken::new();
     let cancelled = token.clone();
     let mut signals = Signals::new()?;
     tokio::spawn(async move {
         signals.next().await;
-        tracing::warn!("{told}");
+        tell();
         cancelled.cancel();
         signals.next().await;
         tracing::error!("a second signal: what is not delivered is given up");

@@ -12,7 +12,9 @@ pub(super) const USUAL_NAME: &str = "metricast.toml";
 
 /// The config of a file, or the built-in one.
 pub(super) fn config(path: Option<&Path>) -> Result<Checked, ConfigError> {
-    path.map_or_else(|| Ok(config::built_in()), config::load)
+    let checked = path.map_or_else(|| Ok(config::built_in()), config::load)?;
+    tracing::debug!(?path, publishers = checked.publishers.len(), "the config is read");
+    Ok(checked)
 }
 
 /// A workshop with a cache of compiled plugins.

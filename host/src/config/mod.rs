@@ -1,7 +1,7 @@
 //! The configuration file, in two stages.
 //!
-//! [`raw`] reads what the file says, each value with its place: unknown keys and wrong types are found here, all of
-//! them and not only the first. [`check`] fills in the [`defaults`] and holds the keys against each other; what comes
+//! `raw` reads what the file says, each value with its place: unknown keys and wrong types are found here, all of
+//! them and not only the first. `check` fills in the [`defaults`] and holds the keys against each other; what comes
 //! of it, [`Checked`], has nothing optional that has a default. A plugin's own settings (`[publishers.config]`) pass
 //! through as JSON, and [`Checked::explain`] points what the plugin says about them back at the line in the file.
 

@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::time::Duration;
 
+use proptest::prelude::*;
 use serde_json::json;
 
 use super::*;
@@ -165,4 +166,36 @@ fn the_built_in_config_is_valid() {
     assert_eq!(config.publishers[0].plugin, PluginSource::Bundled("prometheus"));
     assert_eq!(config.ingest.listen.to_string(), "127.0.0.1:4319");
     assert_eq!(config.publishers[0].listen.address.to_string(), "127.0.0.1:9464");
+}
+
+/// Pieces that configs are made of, so that chance finds its way past the first line.
+fn pieces() -> impl Strategy<Value = String> {
+    let piece = prop_oneof![
+        Just("[[publishers]]\n".to_owned()),
+        Just("[publishers.config]\n".to_owned()),
+        Just("plugin = \"prometheus\"\n".to_owned()),
+        "(name|listen|allow|batch|retry|max_memory|x) = (\"[a-zü:0-9.]{0,9}\"|[0-9]{1,20}|\\{ max_age = \"1s\" \\}|\\[1\\])\n",
+        "\\PC{0,12}\n",
+    ];
+    prop::collection::vec(piece, 0..8).prop_map(|pieces| pieces.concat())
+}
+
+proptest! {
+    #[test]
+    fn any_text_is_a_config_or_has_problems_with_places(text in pieces(), key in "[a-z.\\[\\]0-9]{0,8}") {
+        match read(&text) {
+            Ok(config) => {
+                let told = config.explain(0, &format!("{key}: is wrong"));
+                prop_assert!(told.to_string().contains("is wrong"));
+            }
+            Err(ConfigError::Invalid(problems)) => {
+                let lines = text.split('\n').count();
+                prop_assert!(!problems.is_empty());
+                for problem in problems {
+                    prop_assert!(problem.location.as_ref().is_some_and(|location| location.line <= lines), "{problem}");
+                }
+            }
+            Err(other) => prop_assert!(false, "{other}"),
+        }
+    }
 }

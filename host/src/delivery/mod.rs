@@ -95,14 +95,14 @@ impl<S: Sandbox> Delivery<S> {
         O: Opener<Sandbox = S>,
     {
         let status = Arc::new(Status::new(name));
-        let (opened_tx, opened) = watch::channel(Opened::NotYet);
-        let (current_tx, current) = watch::channel(None);
+        let (tell_outcome, outcome) = watch::channel(Opened::NotYet);
+        let (tell_current, current) = watch::channel(None);
         let (stop, stopped) = watch::channel(false);
         let lost = Arc::new(Notify::new());
-        let channels = leg::Channels { opened: opened_tx, current: current_tx, stopped, lost: Arc::clone(&lost) };
+        let channels = leg::Channels { opened: tell_outcome, current: tell_current, stopped, lost: Arc::clone(&lost) };
         let leg = leg::Leg::new(opener, reader, settings, Arc::clone(&status), channels);
         let task = spawn(leg.run().boxed());
-        Self { status, opened, current, stop, lost, task }
+        Self { status, opened: outcome, current, stop, lost, task }
     }
 
     /// What it has done so far and how it stands.

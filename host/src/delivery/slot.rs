@@ -157,12 +157,7 @@ impl<O: Opener> Slot<O> {
         pieces.push_front(Piece { batch: rest, faults: 0 });
     }
 
-    async fn settle_error(
-        &mut self,
-        piece: Piece,
-        error: CallError,
-        pieces: &mut VecDeque<Piece>,
-    ) -> Result<(), Halt> {
+    async fn settle_error(&mut self, piece: Piece, error: CallError, pieces: &mut VecDeque<Piece>) -> Result<(), Halt> {
         match &error {
             CallError::Publish(PublishError::Rejected(reason)) => {
                 reject_all(&self.status, &piece.batch, reason);
@@ -184,7 +179,8 @@ impl<O: Opener> Slot<O> {
                 pieces.push_front(piece);
                 Ok(())
             }
-            CallError::Publish(PublishError::Internal(_) | PublishError::StateIncompatible(_)) | CallError::Fault(_) => {
+            CallError::Publish(PublishError::Internal(_) | PublishError::StateIncompatible(_))
+            | CallError::Fault(_) => {
                 self.replace(&error);
                 self.suspect(piece, &error, pieces).await
             }

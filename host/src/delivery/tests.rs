@@ -203,7 +203,7 @@ async fn a_delivery_that_is_stopped_leaves_the_rest() {
     let queue = Queue::in_memory(1 << 20);
     let mut delivery = start(&script, &queue, settings());
     queue.append(batch(5)).await.unwrap();
-    sleep(Duration::from_secs(60)).await;
+    sleep(Duration::from_mins(1)).await;
     assert!(matches!(delivery.status().phase(), Phase::Waiting { .. }));
     delivery.stop();
     delivery.ended().await;

@@ -81,7 +81,7 @@ mod tests {
         let mut reader = queue.reader();
         let mut feeder = Feeder::new(queue.clone(), Handle::current());
         let fed = std::thread::spawn(move || {
-            for _ in 0..BATCH_RECORDS + 1 {
+            for _ in 0..=BATCH_RECORDS {
                 assert_eq!(feeder.line(br#"{"event_name": "e", "start_time": 1}"#), Ok(Fed::Record));
             }
             assert_eq!(feeder.line(b" "), Ok(Fed::Nothing));

@@ -29,7 +29,7 @@ use crate::queue::{AppendError, Queue};
 /// How long a sender waits for room before it is told to come again.
 const PATIENCE: Duration = Duration::from_secs(10);
 /// How long a body may take to arrive.
-const BODY_TIME: Duration = Duration::from_secs(60);
+const BODY_TIME: Duration = Duration::from_mins(1);
 /// Reading less than this is no burden for the threads that serve.
 const READ_HERE: usize = 64 << 10;
 
@@ -90,7 +90,8 @@ enum Failure {
 
 impl Ingest {
     async fn take(&self, headers: &HeaderMap, body: Body) -> Result<Response, Failure> {
-        let bytes = tokio::time::timeout(BODY_TIME, self.read(headers, body)).await.map_err(|_elapsed| Failure::Slow)??;
+        let bytes =
+            tokio::time::timeout(BODY_TIME, self.read(headers, body)).await.map_err(|_elapsed| Failure::Slow)??;
         let content_type = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
         let format = Format::of(content_type, &bytes)?;
         let received = clock::now();
@@ -124,10 +125,7 @@ impl Ingest {
 
 type Reader = Pin<Box<dyn tokio::io::AsyncRead + Send>>;
 
-fn decoded(
-    encoding: Option<&HeaderValue>,
-    raw: impl AsyncBufRead + Send + 'static,
-) -> Result<Reader, Failure> {
+fn decoded(encoding: Option<&HeaderValue>, raw: impl AsyncBufRead + Send + 'static) -> Result<Reader, Failure> {
     let encoding = encoding.map_or("identity".into(), |value| String::from_utf8_lossy(value.as_bytes()));
     match encoding.trim().to_ascii_lowercase().as_str() {
         "identity" | "" => Ok(Box::pin(raw)),

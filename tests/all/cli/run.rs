@@ -1,5 +1,6 @@
 //! `metricast run`: from the first record to the last word.
 
+use std::process::Command;
 use std::time::Duration;
 
 use serde_json::json;
@@ -61,6 +62,27 @@ fn what_was_not_delivered_is_named_at_the_end() {
     let lines: Vec<serde_json::Value> = log.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     let last = lines.iter().find(|line| line["level"] == "ERROR").unwrap_or_else(|| panic!("{log}"));
     assert_eq!((&last["publisher"], &last["undelivered"]), (&json!("search"), &json!(1)), "{last}");
+}
+
+#[test]
+fn a_second_signal_gives_up_what_is_not_delivered() {
+    let config = config(ports::free());
+    let patient = config.replace("drain_timeout = \"2s\"", "drain_timeout = \"10m\"");
+    let search = format!(
+        "[[publishers]]\nname = \"search\"\nplugin = \"elasticsearch\"\n[publishers.config]\n\
+         hosts = [\"http://127.0.0.1:{}\"]\nindex_prefix = \"shop\"\n",
+        ports::free()
+    );
+    let running = Metricast::run(&format!("{patient}{search}"));
+    let record = json!({"event_name": "Pack", "start_time": 1}).to_string();
+    let answer = http::post(&format!("{}/v1/records", url(&config)), "application/json", record).unwrap();
+    assert_eq!(answer.status, 200);
+    let signalled = Command::new("kill").arg(running.id().to_string()).status().unwrap();
+    assert!(signalled.success());
+    running.wait_for_line("stopping: ");
+    let (status, log) = running.stop();
+    assert_eq!(status.code(), Some(3), "{log}");
+    assert!(log.contains("a second signal: what is not delivered is given up"), "{log}");
 }
 
 #[test]

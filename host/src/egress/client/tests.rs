@@ -117,10 +117,9 @@ async fn an_answer_beyond_the_bound_is_refused_whether_it_says_its_size_or_not()
     async fn serve(stream: TcpStream, head: &str) {
         let mut stream = BufReader::new(stream);
         receive(&mut stream).await;
-        let answer = format!("HTTP/1.1 200 OK\r\n{head}\r\n\r\n{}", "1f4\r\n".to_owned() + &"x".repeat(500) + "\r\n");
-        let _ = stream.write_all(answer.repeat(1).as_bytes()).await;
+        let _ = stream.write_all(format!("HTTP/1.1 200 OK\r\n{head}\r\n\r\n").as_bytes()).await;
         for _ in 0..10 {
-            let _ = stream.write_all(("1f4\r\n".to_owned() + &"x".repeat(500) + "\r\n").as_bytes()).await;
+            let _ = stream.write_all(format!("1f4\r\n{}\r\n", "x".repeat(0x1f4)).as_bytes()).await;
         }
     }
     let sized = Server::start(|stream| serve(stream, "content-length: 5000")).await;

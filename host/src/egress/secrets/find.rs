@@ -133,27 +133,30 @@ fn walk(
         found.push((placeholder, secret));
         return Ok(());
     }
-    let length = path.len();
     match value {
-        Value::Array(items) => {
-            for (index, item) in items.iter_mut().enumerate() {
-                path.push_str(&format!("[{index}]"));
-                walk(item, path, read, found)?;
-                path.truncate(length);
-            }
-        }
-        Value::Object(members) => {
-            for (key, member) in members {
-                if length > 0 {
-                    path.push('.');
-                }
-                path.push_str(key);
-                walk(member, path, read, found)?;
-                path.truncate(length);
-            }
-        }
-        _ => {}
+        Value::Array(items) => items
+            .iter_mut()
+            .enumerate()
+            .try_for_each(|(index, item)| below(item, &format!("[{index}]"), path, read, found)),
+        Value::Object(members) => members.iter_mut().try_for_each(|(key, member)| {
+            let step = if path.is_empty() { key.clone() } else { format!(".{key}") };
+            below(member, &step, path, read, found)
+        }),
+        _ => Ok(()),
     }
+}
+
+fn below(
+    value: &mut Value,
+    step: &str,
+    path: &mut String,
+    read: Reader<'_>,
+    found: &mut Vec<(String, Secret)>,
+) -> Result<(), SecretError> {
+    let length = path.len();
+    path.push_str(step);
+    walk(value, path, read, found)?;
+    path.truncate(length);
     Ok(())
 }
 

@@ -89,11 +89,9 @@ impl Guest {
 
     fn module(&self) -> String {
         let Self { describe, check, open, publish, flush, snapshot, scrape, start, table, .. } = self;
-        let data: String = DATA
-            .iter()
-            .chain(self.data)
-            .map(|(address, bytes)| format!("(data (i32.const {address}) \"{bytes}\")\n"))
-            .collect();
+        let data = DATA.iter().chain(self.data);
+        let data: Vec<_> = data.map(|(address, bytes)| format!("(data (i32.const {address}) \"{bytes}\")")).collect();
+        let data = data.join("\n");
         let interface = crate::bindings::EXPORT;
         let method = |name: &str| format!("(export \"{interface}#[method]publisher.{name}\")");
         let [profile, publish_batch, publish_event, publish_network] =
