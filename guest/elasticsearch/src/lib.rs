@@ -4,8 +4,8 @@
 //! `PREFIX-event` and `PREFIX-network`, or on request into plain indices dated by the record's own day. The plugin
 //! keeps nothing between calls, so several instances of it may work side by side.
 //!
-//! The way of a batch: [`bulk`] writes the request's body, [`send`] sends it and halves what is too large,
-//! [`response`] says what became of each record. [`setup`] is what happens before.
+//! The way of a batch: `bulk` writes the request's body, `send` sends it and halves what is too large, `response`
+//! says what became of each record. `setup` is what happens before.
 
 mod bulk;
 mod cause;

@@ -78,7 +78,7 @@ fn days_and_elastics_scheme_have_their_names() {
 }
 
 #[test]
-fn what_cannot_be_names_its_key() {
+fn hosts_and_names_that_cannot_be_say_what_could() {
     for (changes, expected) in [
         (json!({ "hosts": [] }), "hosts: needs at least one, such as https://search:9200"),
         (
@@ -101,6 +101,14 @@ fn what_cannot_be_names_its_key() {
             "index_prefix: logs-shop-event falls under logs-*-*, a template of Elasticsearch's own: choose another \
              prefix, or name the streams with data_stream = { dataset = \"…\", namespace = \"…\" }",
         ),
+    ] {
+        assert_eq!(fault(&changes), expected);
+    }
+}
+
+#[test]
+fn keys_that_do_not_go_together_are_named() {
+    for (changes, expected) in [
         (
             json!({ "data_stream": {}, "indices": "daily" }),
             "data_stream: names data streams, and indices = \"daily\" makes plain indices: keep one of them",

@@ -65,9 +65,8 @@ fn make_stream(client: &mut Client, stream: &str, deadline: Deadline) -> Result<
         404 | 405 => Ok(Made::ByItself),
         400 if cause.kind.is_empty() => Ok(Made::ByItself),
         400 => Ok(Made::No(PublishError::Misconfigured(cause.told(response.status)))),
-        // Who may not make a stream may write into one that is there.
-        403 => Ok(Made::No(refusal(&format!("PUT {path}"), &response))),
-        _ => Err(refusal(&format!("PUT {path}"), &response)),
+        // Who may not make a stream may write into one that is there; and a name that is taken is told as a 500.
+        _ => Ok(Made::No(refusal(&format!("PUT {path}"), &response))),
     }
 }
 

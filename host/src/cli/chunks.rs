@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use anyhow::Context as _;
+use metricast_records::body::MAX_LISTED;
 use metricast_records::input::MAX_LINE;
 use tokio::sync::mpsc;
 

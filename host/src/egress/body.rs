@@ -7,20 +7,32 @@ use std::time::Duration;
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
+use tokio::sync::oneshot;
 use tokio::time::{Sleep, sleep};
 use wasmtime_wasi_http::{Error, WasiBody};
 
 use super::failure;
 
-/// A request's body, of the length that its plugin said.
+/// A request's body, of the length that its plugin said. [`sent`](Self::sent) tells its end.
 pub(super) struct RequestBody {
     body: WasiBody,
     length: Option<u64>,
+    /// Goes with the body, which the client drops as soon as it has all of it.
+    end: Option<oneshot::Sender<()>>,
 }
 
 impl RequestBody {
     pub(super) fn new(body: WasiBody, length: Option<u64>) -> Self {
-        Self { body, length }
+        Self { body, length, end: None }
+    }
+
+    /// Ends when the body has been sent.
+    pub(super) fn sent(&mut self) -> impl Future<Output = ()> + use<> {
+        let (end, ended) = oneshot::channel();
+        self.end = Some(end);
+        async {
+            let _ = ended.await;
+        }
     }
 }
 

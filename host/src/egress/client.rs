@@ -8,10 +8,10 @@ use http::{Request, Response};
 use http_body_util::BodyExt;
 use hyper_rustls::{ConfigBuilderExt, HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy;
-use hyper_util::client::legacy::connect::{HttpConnector, capture_connection};
+use hyper_util::client::legacy::connect::{CaptureConnection, HttpConnector, capture_connection};
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use rustls::{ClientConfig, RootCertStore};
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 use wasmtime_wasi_http::{Error, RequestOptions, WasiBody};
 
 use super::body::{RequestBody, ResponseBody};
@@ -32,7 +32,7 @@ const PONG: Duration = Duration::from_secs(10);
 pub(super) struct TimeLimits {
     /// To a connection that is ready, name and TLS included.
     connect: Duration,
-    /// From there to the response's head, the sending of the request included.
+    /// From the request's end to the response's head.
     first_byte: Duration,
     /// From one piece of the response's body to the next.
     between_bytes: Duration,
@@ -106,23 +106,30 @@ impl Client {
         limits: TimeLimits,
         response_limit: u64,
     ) -> Result<Response<WasiBody>, Failure> {
-        let mut connection = capture_connection(&mut request);
-        let mut answer = self.0.request(request);
-        let connected = timeout(limits.connect, async {
-            connection.wait_for_connection_metadata().await;
-        });
+        let sent = request.body_mut().sent();
+        let connection = capture_connection(&mut request);
         let answer = tokio::select! {
             biased;
-            answer = &mut answer => answer,
-            connected = connected => {
-                connected.map_err(|_| Failure::Limit(Error::ConnectionTimeout))?;
-                timeout(limits.first_byte, answer).await.map_err(|_| Failure::Limit(Error::ConnectionReadTimeout))?
-            }
+            answer = self.0.request(request) => answer,
+            late = late(connection, sent, limits) => return Err(Failure::Limit(late)),
         };
         let (head, body) = answer.map_err(Failure::Client)?.into_parts();
         let body = ResponseBody::new(body, response_limit, limits.between_bytes).map_err(Failure::Limit)?;
         Ok(Response::from_parts(head, body.boxed_unsync()))
     }
+}
+
+/// Ends when one of the times before the response's head is over.
+async fn late(mut connection: CaptureConnection, sent: impl Future<Output = ()>, limits: TimeLimits) -> Error {
+    let connected = async {
+        connection.wait_for_connection_metadata().await;
+    };
+    if timeout(limits.connect, connected).await.is_err() {
+        return Error::ConnectionTimeout;
+    }
+    sent.await;
+    sleep(limits.first_byte).await;
+    Error::ConnectionReadTimeout
 }
 
 #[cfg(test)]

@@ -51,8 +51,8 @@ pub enum Fault {
     Gone,
 }
 
-/// Frames of a backtrace that are kept.
-const FRAMES: usize = 8;
+/// Frames of a backtrace that are kept: a panic's own are the first ten or so.
+const FRAMES: usize = 16;
 /// Bytes of a trap's message.
 const MESSAGE: usize = 2 << 10;
 /// How wasmtime begins to say that an instance handed over more than its hostcall fuel.
@@ -64,10 +64,7 @@ pub(super) fn fault_of(error: &wasmtime::Error, last: Option<String>, answer: us
     if let Some(hit) = error.downcast_ref::<LimitHit>() {
         return Fault::Limit(*hit);
     }
-    let cause = match error.downcast_ref::<I32Exit>() {
-        Some(I32Exit(code)) => format!("it called exit({code})"),
-        None => error.root_cause().to_string(),
-    };
+    let cause = if error.is::<I32Exit>() { "it called exit".to_owned() } else { error.root_cause().to_string() };
     if cause.starts_with(TOO_MUCH) {
         return Fault::Untrusted { what: format!("it hands over more than {answer} bytes in one call") };
     }

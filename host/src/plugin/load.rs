@@ -1,5 +1,6 @@
 //! From a source to bytes that may be compiled.
 
+use std::borrow::Cow;
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::Path;
@@ -77,13 +78,13 @@ fn list(names: &[String]) -> String {
 }
 
 /// Reads a source, within the bound, and makes sure that it is a component.
-pub(super) fn read(source: &PluginSource) -> Result<Vec<u8>, LoadProblem> {
+pub(super) fn read(source: &PluginSource) -> Result<Cow<'static, [u8]>, LoadProblem> {
     let bytes = match source {
         PluginSource::Bundled(name) => {
             let plugin = BUNDLED.iter().find(|plugin| plugin.name == *name);
-            plugin.map(|plugin| plugin.bytes.to_vec()).ok_or(LoadProblem::NotWasm)?
+            plugin.map(|plugin| Cow::Borrowed(plugin.bytes)).ok_or(LoadProblem::NotWasm)?
         }
-        PluginSource::File(path) => read_file(path)?,
+        PluginSource::File(path) => Cow::Owned(read_file(path)?),
     };
     judge(&bytes)?;
     Ok(bytes)

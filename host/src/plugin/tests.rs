@@ -229,8 +229,9 @@ async fn what_is_no_plugin_is_refused_by_name() {
             "it imports evil:files/disk@1.0.0, which no plugin gets",
         ),
         (
-            wat(r#"(component (import "wasi:http/types@0.2.0" (instance (export "no-such" (func)))))"#),
-            "it does not export",
+            wat(r#"(component (import "wasi:http/types@0.2.0" (instance (export "no-such" (func))))
+                    (instance $i) (export "metricast:publisher/publisher@0.1.0" (instance $i)))"#),
+            "its imports cannot be satisfied",
         ),
         (
             wat(r#"(component (instance $i) (export "metricast:publisher/publisher@0.1.0" (instance $i)))"#),
@@ -243,4 +244,13 @@ async fn what_is_no_plugin_is_refused_by_name() {
     }
     let missing = loader().load(&PluginSource::File("no/such.wasm".into()), &quick()).await.err().unwrap();
     assert!(missing.to_string().starts_with("plugin no/such.wasm: cannot read it"), "{missing}");
+}
+
+#[tokio::test]
+async fn every_bundled_plugin_calls_itself_by_its_name() {
+    let loader = loader();
+    for name in bundled() {
+        let plugin = loader.load(&PluginSource::bundled(name).unwrap(), &Limits::default()).await.unwrap();
+        assert_eq!(plugin.description().name, name);
+    }
 }

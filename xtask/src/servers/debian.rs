@@ -50,9 +50,10 @@ fn update_and_download(work: &Path) -> Result<()> {
     fs::create_dir_all(cache.join("archives/partial"))?;
     let option = |name: &str, path: &Path| format!("--option={name}={}", path.display());
     let options = [option("Dir::State::lists", &state.join("lists")), option("Dir::Cache", &cache)];
-    step::run(apt_get(work).args(&options).arg("update"))?;
-    step::run(apt_get(work).args(&options).args(["download", "prometheus"]))?;
-    Ok(())
+    // It also fails where only a hook of the system's failed, as without root: the download decides.
+    let update = step::run(apt_get(work).args(&options).arg("update"));
+    let download = step::run(apt_get(work).args(&options).args(["download", "prometheus"]));
+    download.map(drop).map_err(|error| update.err().unwrap_or(error))
 }
 
 fn package_in(folder: &Path) -> Result<PathBuf> {

@@ -189,7 +189,7 @@ fn outcome(code: &ErrorCode, url: &str) -> Error {
     match code {
         ErrorCode::HttpRequestDenied => Error::Denied(url.to_owned()),
         ErrorCode::HttpRequestUriInvalid | ErrorCode::HttpRequestMethodInvalid | ErrorCode::HttpProtocolError => {
-            Error::Invalid(format!("{url}: {code}"))
+            Error::Invalid(format!("{url}: {}", words(code)))
         }
         ErrorCode::DnsTimeout
         | ErrorCode::DnsError(_)
@@ -201,7 +201,33 @@ fn outcome(code: &ErrorCode, url: &str) -> Error {
         | ErrorCode::ConnectionTimeout
         | ErrorCode::TlsProtocolError
         | ErrorCode::TlsCertificateError
-        | ErrorCode::TlsAlertReceived(_) => Error::NotSent(format!("{url}: {code}")),
-        _ => Error::InDoubt(format!("{url}: {code}")),
+        | ErrorCode::TlsAlertReceived(_) => Error::NotSent(format!("{url}: {}", words(code))),
+        _ => Error::InDoubt(format!("{url}: {}", words(code))),
     }
+}
+
+/// For a person; rare ones as the interface names them.
+fn words(code: &ErrorCode) -> String {
+    let words = match code {
+        ErrorCode::DnsError(payload) => match &payload.rcode {
+            Some(rcode) => return format!("no address found ({rcode})"),
+            None => "no address found",
+        },
+        ErrorCode::DnsTimeout => "looking the address up took too long",
+        ErrorCode::DestinationNotFound => "no address found",
+        ErrorCode::DestinationUnavailable => "not reachable",
+        ErrorCode::DestinationIpProhibited => "the host does not let the plugin reach this address",
+        ErrorCode::ConnectionRefused => "connection refused",
+        ErrorCode::ConnectionTimeout => "connecting took too long",
+        ErrorCode::ConnectionTerminated => "the connection broke",
+        ErrorCode::ConnectionReadTimeout | ErrorCode::HttpResponseTimeout => "no response in time",
+        ErrorCode::ConnectionWriteTimeout => "sending the request took too long",
+        ErrorCode::HttpResponseIncomplete => "the response broke off",
+        ErrorCode::HttpProtocolError => "the answer is no HTTP",
+        ErrorCode::TlsProtocolError => "TLS failed",
+        ErrorCode::TlsCertificateError => "the certificate is not trusted",
+        ErrorCode::InternalError(Some(text)) => text,
+        other => return format!("{other:?}"),
+    };
+    words.to_owned()
 }

@@ -90,6 +90,20 @@ async fn an_answer_that_does_not_begin_is_given_up() {
 }
 
 #[tokio::test]
+async fn a_request_may_take_its_time_to_be_sent() {
+    let server = Server::start(echo).await;
+    let pieces = futures::stream::unfold(0, |piece| async move {
+        sleep(SHORT / 2).await;
+        (piece < 6).then(|| (Ok(http_body::Frame::data(Bytes::from_static(b"x"))), piece + 1))
+    });
+    let body = http_body_util::StreamBody::new(pieces).boxed_unsync();
+    let request = Request::post(server.origin()).body(RequestBody::new(body, Some(6))).unwrap();
+    let limits = TimeLimits { first_byte: SHORT, ..LIMITS };
+    let response = plain().send(request, limits, 1_000).await.unwrap();
+    assert!(response.into_body().collect().await.unwrap().to_bytes().ends_with(b"xxxxxx"));
+}
+
+#[tokio::test]
 async fn an_answer_that_stops_is_given_up() {
     let server = Server::start(|stream: TcpStream| async move {
         let mut stream = BufReader::new(stream);
