@@ -14,7 +14,7 @@ use super::lines::{self, Input};
 /// A body is sent once it has so many bytes.
 const ENOUGH: usize = 1 << 20;
 /// Or so many lines: of more refusals an answer may give only the number.
-const ENOUGH_LINES: usize = metricast_records::body::MAX_LISTED;
+const ENOUGH_LINES: usize = MAX_LISTED;
 /// So many wait for the one under way.
 const AHEAD: usize = 2;
 
