@@ -33,6 +33,8 @@ pub use report::Report;
 
 /// How many instances of one publisher work side by side at most.
 const MAX_INSTANCES: u32 = 4;
+/// What a stateful plugin may have taken since its last snapshot, and never more than a quarter of the queue.
+const MAX_UNSAVED: usize = 8 << 20;
 /// How often a drain looks whether something moves.
 const LOOK: Duration = Duration::from_millis(20);
 
@@ -197,6 +199,7 @@ impl Pipeline {
                 batching: publisher.batch.clone(),
                 retry: publisher.retry.clone(),
                 max_instances: MAX_INSTANCES,
+                max_unsaved: MAX_UNSAVED.min(config.queue.max_size / 4),
             };
             let opener = PluginOpener { plugin: prepared.plugin, options: prepared.options };
             Delivery::start(&publisher.name, opener, queue.reader(), settings, &workshop.runtime)

@@ -20,8 +20,6 @@ use crate::queue::{Entry, Reader};
 
 /// A stateful plugin is asked for its state this long after records went into it.
 const SNAPSHOT_AFTER: Duration = Duration::from_secs(1);
-/// Or when the batches since would take this much memory.
-const SNAPSHOT_BYTES: usize = 8 << 20;
 
 /// How a delivery is seen and stopped.
 pub(super) struct Channels<S> {
@@ -104,13 +102,13 @@ impl<O: Opener> Leg<O> {
                 Some((slot, entry, outcome)) = under_way.next() => {
                     self.idle.push(slot);
                     outcome?;
-                    self.answered(&entry, &profile).await;
+                    self.answered(&entry, &profile).await?;
                 }
                 entry = self.assembler.next(), if free => match entry {
                     Some(entry) => self.hand_over(entry, &mut under_way),
                     None => break,
                 },
-                () = at(save_at), if save_at.is_some() && !self.idle.is_empty() => self.save().await,
+                () = at(save_at), if save_at.is_some() && !self.idle.is_empty() => self.save().await?,
                 () = lost.notified() => {
                     for slot in &mut self.idle {
                         slot.revive().await?;
@@ -172,43 +170,45 @@ impl<O: Opener> Leg<O> {
         under_way.push(delivery.boxed());
     }
 
-    async fn answered(&mut self, entry: &Entry, profile: &Profile) {
+    async fn answered(&mut self, entry: &Entry, profile: &Profile) -> Result<(), Halt> {
         let answered = self.watermark.done(entry.first);
         if !profile.stateful {
             self.assembler.reader().release(answered);
-            return;
+            return Ok(());
         }
         self.applied = answered;
         self.unsaved_bytes += entry.batch.byte_len();
         self.save_at.get_or_insert_with(|| Instant::now() + SNAPSHOT_AFTER);
-        if self.unsaved_bytes >= SNAPSHOT_BYTES {
-            self.save().await;
+        if self.unsaved_bytes >= self.settings.max_unsaved {
+            self.save().await?;
         }
+        Ok(())
     }
 
     /// The cursor of a stateful plugin moves with its snapshot.
-    async fn save(&mut self) {
-        let Some(slot) = self.idle.first_mut() else { return };
-        if slot.save().await {
+    async fn save(&mut self) -> Result<(), Halt> {
+        let Some(slot) = self.idle.first_mut() else { return Ok(()) };
+        if slot.save(self.applied).await? {
             self.unsaved_bytes = 0;
             self.save_at = None;
             self.assembler.reader().release(self.applied);
         } else {
             self.save_at = Some(Instant::now() + SNAPSHOT_AFTER);
         }
+        Ok(())
     }
 
     async fn finish(&mut self, mut under_way: UnderWay<O>, profile: &Profile) -> Result<(), Halt> {
         while let Some((slot, entry, outcome)) = under_way.next().await {
             self.idle.push(slot);
             outcome?;
-            self.answered(&entry, profile).await;
+            self.answered(&entry, profile).await?;
         }
         for slot in &mut self.idle {
             slot.close().await?;
         }
         if profile.stateful {
-            self.save().await;
+            self.save().await?;
         }
         Ok(())
     }

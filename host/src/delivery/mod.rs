@@ -49,6 +49,8 @@ pub struct Settings {
     pub retry: Retry,
     /// How many instances of a plugin that allows several may work side by side.
     pub max_instances: u32,
+    /// Bytes of batches that a stateful plugin may have taken since its last snapshot: the queue holds them till then.
+    pub max_unsaved: usize,
 }
 
 /// How the first try to open a publisher went.

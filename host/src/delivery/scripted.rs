@@ -28,6 +28,8 @@ struct Inner {
     /// What the backend has: the offsets that were accepted.
     stored: Vec<u64>,
     closed: usize,
+    /// What snapshots claim in place of the truth: nothing, or an offset.
+    claim: Option<Option<u64>>,
 }
 
 /// One instance.
@@ -54,6 +56,11 @@ impl Script {
     /// Every call does this.
     pub(super) fn always(self, act: impl FnMut(&Batch) -> Result<Receipt, CallError> + Send + 'static) -> Self {
         self.lock().always = Some(Box::new(act));
+        self
+    }
+
+    pub(super) fn snapshot_says(self, next_offset: Option<u64>) -> Self {
+        self.lock().claim = Some(next_offset);
         self
     }
 
@@ -165,7 +172,12 @@ impl Sandbox for Scripted {
         self.alive()?;
         let applied = self.applied();
         let state: Vec<u8> = applied.iter().flat_map(|offset| offset.to_le_bytes()).collect();
-        let next_offset = applied.iter().max().map_or(0, |offset| offset + 1);
+        let applied_to = applied.iter().max().map_or(0, |offset| offset + 1);
+        let next_offset = match self.script.lock().claim {
+            None => applied_to,
+            Some(Some(claimed)) => claimed,
+            Some(None) => return Ok(None),
+        };
         Ok(self.script.lock().stateful.then(|| Saved { version: 1, state: state.into(), next_offset }))
     }
 }

@@ -247,20 +247,31 @@ impl<O: Opener> Slot<O> {
         !self.kept.since.is_empty()
     }
 
-    /// Keeps a snapshot in place of the batches that led to it; says whether it has one.
-    pub(super) async fn save(&mut self) -> bool {
+    /// Keeps a snapshot in place of the batches that led to it; says whether it has one. `applied` is the offset
+    /// behind the last record that went in.
+    pub(super) async fn save(&mut self, applied: u64) -> Result<bool, Halt> {
+        if !self.is_stateful() {
+            return Ok(false);
+        }
+        let broken = |what: String| Err(Halt(PublishError::Internal(what)));
         match self.call(|sandbox| async move { sandbox.snapshot().await }).await {
+            Ok(Some(Some(saved))) if saved.next_offset > applied => broken(format!(
+                "the plugin's snapshot holds records below {}, and it got those below {applied}",
+                saved.next_offset
+            )),
             Ok(Some(Some(saved))) => {
                 self.kept = Kept { saved: Some(saved), since: Vec::new() };
-                true
+                Ok(true)
             }
-            _ => false,
+            Ok(Some(None)) => broken("the plugin keeps state and gives no snapshot of it".to_owned()),
+            Ok(None) | Err(_) => Ok(false),
         }
     }
 
     /// Opens another instance where this one was lost to somebody else's call, such as a scrape.
     pub(super) async fn revive(&mut self) -> Result<(), Halt> {
-        self.save().await;
+        // Any call tells whether it is alive.
+        let _ = self.call(|sandbox| async move { sandbox.snapshot().await }).await;
         self.open().await.map(|_profile| ())
     }
 

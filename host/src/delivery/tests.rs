@@ -12,6 +12,7 @@ fn settings() -> Settings {
         batching: Batching { max_records: 10, max_bytes: 1 << 20, max_age: Duration::from_secs(1) },
         retry: Retry { initial: Duration::from_millis(100), max: Duration::from_secs(10), give_up_after: None },
         max_instances: 4,
+        max_unsaved: 1 << 20,
     }
 }
 
@@ -183,6 +184,20 @@ async fn a_config_that_cannot_work_halts_and_holds_nothing_back() {
     queue.append(batch(1)).await.unwrap();
     assert_eq!(queue.fill().records, 0);
     assert_eq!(delivery.status().phase(), Phase::Halted { reason: wrong.to_string() });
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_snapshot_that_is_missing_or_lies_halts() {
+    for (snapshot, words) in [
+        (None, "gives no snapshot"),
+        (Some(99), "the plugin's snapshot holds records below 99, and it got those below 5"),
+    ] {
+        let script = Script::default().stateful().snapshot_says(snapshot);
+        let (delivery, queue) = deliver(&script, 5).await;
+        let Phase::Halted { reason } = delivery.status().phase() else { panic!("{:?}", delivery.status().phase()) };
+        assert!(reason.contains(words), "{reason}");
+        assert_eq!(queue.fill().records, 0, "nothing is held back");
+    }
 }
 
 #[tokio::test(start_paused = true)]
