@@ -8,12 +8,14 @@
 //! the end of the process is not in here.
 
 use std::collections::VecDeque;
+use std::future::{Future, pending};
+use std::pin::pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use metricast_records::Batch;
 use tokio::sync::Notify;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::sleep;
 
 /// The queue's end for sources. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -105,15 +107,7 @@ impl Queue {
     /// # Errors
     /// [`AppendError::Closed`]
     pub async fn append(&self, batch: Batch) -> Result<(), AppendError> {
-        let mut batch = batch;
-        loop {
-            let released = self.0.released.notified();
-            match self.0.try_append(batch)? {
-                None => return Ok(()),
-                Some(refused) => batch = refused,
-            }
-            released.await;
-        }
+        self.append_unless(batch, pending()).await
     }
 
     /// As [`append`](Self::append), waiting no longer than `patience`.
@@ -121,15 +115,21 @@ impl Queue {
     /// # Errors
     /// [`AppendError`]; the batch is not in the queue then.
     pub async fn append_within(&self, batch: Batch, patience: Duration) -> Result<(), AppendError> {
-        let deadline = Instant::now() + patience;
-        let mut batch = batch;
+        self.append_unless(batch, sleep(patience)).await
+    }
+
+    async fn append_unless(&self, mut batch: Batch, given_up: impl Future<Output = ()>) -> Result<(), AppendError> {
+        let mut given_up = pin!(given_up);
         loop {
             let released = self.0.released.notified();
             match self.0.try_append(batch)? {
                 None => return Ok(()),
                 Some(refused) => batch = refused,
             }
-            timeout_at(deadline, released).await.map_err(|_elapsed| AppendError::Full)?;
+            tokio::select! {
+                () = released => {}
+                () = &mut given_up => return Err(AppendError::Full),
+            }
         }
     }
 
