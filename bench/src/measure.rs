@@ -79,7 +79,7 @@ fn figure(subject: &Subject, records_a_batch: usize, times: &Times) -> Figure {
     let pairs = of(Lane::Sandbox).iter().zip(of(Lane::Native));
     let ratio = Spread::of(pairs.map(|(sandbox, native)| sandbox.as_secs_f64() / native.as_secs_f64()));
     let sandbox = spread(Lane::Sandbox);
-    let aim = (records_a_batch == 1_000).then(|| match subject.aim {
+    let aim = (records_a_batch == 1_000).then_some(match subject.aim {
         Aim::Nanoseconds(at_most) => Verdict { unit: "ns a record", at_most, reached: sandbox.median },
         Aim::TimesNative(at_most) => Verdict { unit: "times native", at_most, reached: ratio.median },
     });

@@ -3,6 +3,8 @@
 //! A plugin pays for it at every call. So each column is gone through without a branch a value, which compilers make
 //! fast; only a column that was found wrong is searched for the value to name.
 
+#![expect(clippy::needless_bitwise_bool, reason = "a branch a value is what is avoided here")]
+
 use thiserror::Error;
 
 use crate::batch::{ABSENT, AttributeColumns, Batch, Columns, EventColumns, NetworkColumns};
