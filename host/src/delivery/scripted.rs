@@ -28,8 +28,16 @@ struct Inner {
     /// What the backend has: the offsets that were accepted.
     stored: Vec<u64>,
     closed: usize,
-    /// What snapshots claim in place of the truth: nothing, or an offset.
-    claim: Option<Option<u64>>,
+    claim: Claim,
+}
+
+/// What snapshots say.
+#[derive(Clone, Copy, Default)]
+pub(super) enum Claim {
+    #[default]
+    Truth,
+    Nothing,
+    Below(u64),
 }
 
 /// One instance.
@@ -59,8 +67,8 @@ impl Script {
         self
     }
 
-    pub(super) fn snapshot_says(self, next_offset: Option<u64>) -> Self {
-        self.lock().claim = Some(next_offset);
+    pub(super) fn snapshot_says(self, claim: Claim) -> Self {
+        self.lock().claim = claim;
         self
     }
 
@@ -174,9 +182,9 @@ impl Sandbox for Scripted {
         let state: Vec<u8> = applied.iter().flat_map(|offset| offset.to_le_bytes()).collect();
         let applied_to = applied.iter().max().map_or(0, |offset| offset + 1);
         let next_offset = match self.script.lock().claim {
-            None => applied_to,
-            Some(Some(claimed)) => claimed,
-            Some(None) => return Ok(None),
+            Claim::Truth => applied_to,
+            Claim::Below(claimed) => claimed,
+            Claim::Nothing => return Ok(None),
         };
         Ok(self.script.lock().stateful.then(|| Saved { version: 1, state: state.into(), next_offset }))
     }

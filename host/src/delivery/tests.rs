@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use tokio::time::{Instant, sleep};
 
-use super::scripted::{Script, batch, trap};
+use super::scripted::{Claim, Script, batch, trap};
 use super::*;
 use crate::plugin::{CallError, PublishError, Receipt, Rejection};
 use crate::queue::Queue;
@@ -189,8 +189,8 @@ async fn a_config_that_cannot_work_halts_and_holds_nothing_back() {
 #[tokio::test(start_paused = true)]
 async fn a_snapshot_that_is_missing_or_lies_halts() {
     for (snapshot, words) in [
-        (None, "gives no snapshot"),
-        (Some(99), "the plugin's snapshot holds records below 99, and it got those below 5"),
+        (Claim::Nothing, "gives no snapshot"),
+        (Claim::Below(99), "the plugin's snapshot holds records below 99, and it got those below 5"),
     ] {
         let script = Script::default().stateful().snapshot_says(snapshot);
         let (delivery, queue) = deliver(&script, 5).await;
