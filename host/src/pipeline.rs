@@ -287,7 +287,7 @@ impl Pipeline {
             if self.deliveries.iter().all(Delivery::has_ended) {
                 return true;
             }
-            let answered = self.reports().iter().map(|report| report.counts.accepted + report.counts.rejected).sum();
+            let answered = self.reports().iter().map(|report| report.counts.answered()).sum();
             if let Patience::SinceProgress(_) = patience
                 && answered != before
             {

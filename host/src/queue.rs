@@ -172,6 +172,13 @@ impl Reader {
         }
     }
 
+    /// The next batch, where there is one and it is `wanted`.
+    pub fn next_if(&mut self, wanted: impl FnOnce(&Batch) -> bool) -> Option<Entry> {
+        let entry = self.shared.lock().entry_at(self.next).filter(|entry| wanted(&entry.batch))?;
+        self.next = entry.next;
+        Some(entry)
+    }
+
     /// Every record below `offset` is answered for and will not be asked for again.
     pub fn release(&self, offset: u64) {
         let mut state = self.shared.lock();

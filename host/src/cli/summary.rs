@@ -10,7 +10,7 @@ use super::exit::Exit;
 use super::progress::Pace;
 use super::refused::Refused;
 use super::table::Table;
-use crate::delivery::Phase;
+use crate::delivery::{Phase, Reasons};
 use crate::pipeline::Report;
 
 /// Reasons that are told for one publisher.
@@ -57,18 +57,24 @@ impl fmt::Display for Summary<'_> {
 }
 
 fn trouble(f: &mut fmt::Formatter<'_>, report: &Report) -> fmt::Result {
-    let Report { name, rejections, undelivered, .. } = report;
-    if *undelivered > 0 {
-        writeln!(f, "{name} has not delivered {}: {}", HumanCount(*undelivered), reason(report))?;
+    let Report { name, counts, rejections, surrenders, undelivered, .. } = report;
+    let waiting = undelivered.saturating_sub(counts.given_up);
+    if waiting > 0 {
+        writeln!(f, "{name} has not delivered {}: {}", HumanCount(waiting), reason(report))?;
     }
-    let mut reasons: Vec<_> = rejections.by_reason.iter().collect();
-    reasons.sort_by_key(|(_, (count, _))| std::cmp::Reverse(*count));
-    for (reason, (count, example)) in reasons.iter().take(TOLD) {
-        writeln!(f, "{name} rejected {}: {reason}\n  as {example}", HumanCount(*count))?;
+    tell_reasons(f, name, "gave up", surrenders)?;
+    tell_reasons(f, name, "rejected", rejections)
+}
+
+fn tell_reasons(f: &mut fmt::Formatter<'_>, name: &str, did: &str, reasons: &Reasons) -> fmt::Result {
+    let mut most: Vec<_> = reasons.by_reason.iter().collect();
+    most.sort_by_key(|(_, (count, _))| std::cmp::Reverse(*count));
+    for (reason, (count, example)) in most.iter().take(TOLD) {
+        writeln!(f, "{name} {did} {}: {reason}\n  as {example}", HumanCount(*count))?;
     }
-    let more: u64 = reasons.iter().skip(TOLD).map(|(_, (count, _))| count).sum::<u64>() + rejections.others;
+    let more: u64 = most.iter().skip(TOLD).map(|(_, (count, _))| count).sum::<u64>() + reasons.others;
     if more > 0 {
-        writeln!(f, "{name} rejected {} more for other reasons", HumanCount(more))?;
+        writeln!(f, "{name} {did} {} more for other reasons", HumanCount(more))?;
     }
     Ok(())
 }
@@ -86,15 +92,24 @@ mod tests {
     use std::collections::BTreeMap;
 
     use super::*;
-    use crate::delivery::{Counts, Rejections};
+    use crate::delivery::Counts;
 
     fn report(name: &str, rejected: u64, undelivered: u64) -> Report {
         let by_reason: BTreeMap<_, _> = (0..rejected).map(|n| (format!("reason {n}"), (1, "{}".to_owned()))).collect();
         Report {
             name: name.to_owned(),
-            counts: Counts { accepted: 6_965, rejected, retried: 12, batches: 7, bytes: 3 << 20, faults: 0 },
+            counts: Counts {
+                accepted: 6_965,
+                rejected,
+                retried: 12,
+                batches: 7,
+                bytes: 3 << 20,
+                faults: 0,
+                given_up: 0,
+            },
             phase: Phase::Waiting { reason: "the backend is away".to_owned() },
-            rejections: Rejections { by_reason, others: 0 },
+            rejections: Reasons { by_reason, others: 0 },
+            surrenders: Reasons::default(),
             undelivered,
         }
     }

@@ -31,6 +31,10 @@ impl Assembler {
         &self.reader
     }
 
+    pub(super) fn reader_mut(&mut self) -> &mut Reader {
+        &mut self.reader
+    }
+
     /// Batches are handed over as they come: nothing is gained by waiting for more.
     pub(super) fn wait_for_nothing(&mut self) {
         self.limits.max_age = std::time::Duration::ZERO;

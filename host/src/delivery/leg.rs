@@ -143,6 +143,7 @@ impl<O: Opener> Leg<O> {
                         first
                     });
                     slot.pause_after(&error).await?;
+                    self.give_up_old(&slot, &error);
                 }
             }
         };
@@ -153,6 +154,15 @@ impl<O: Opener> Leg<O> {
         }
         self.idle.push(slot);
         Ok(profile)
+    }
+
+    /// Records that become too old while there is no instance to bring them to.
+    fn give_up_old(&mut self, slot: &Slot<O>, error: &CallError) {
+        let reader = self.assembler.reader_mut();
+        while let Some(entry) = reader.next_if(|batch| slot.is_too_old(batch)) {
+            slot.within_age(entry.batch, &error.to_string());
+            reader.release(entry.next);
+        }
     }
 
     fn new_slot(&mut self) -> Slot<O> {

@@ -5,7 +5,7 @@
 //! ```
 //!
 //! A delivery reads on from its own cursor and never waits for another one. What the receipt names is sent again after
-//! a pause ([`retry`]); what the backend will never take is counted with its reason ([`Rejections`]). The cursor moves
+//! a pause ([`retry`]); what the backend will never take is counted with its reason ([`Reasons`]). The cursor moves
 //! only over records that are answered for; where the plugin keeps state, only over those that are in its last snapshot.
 //!
 //! An instance that trapped or ran out of time is replaced, a stateful one from its snapshot and the batches since. A
@@ -34,7 +34,7 @@ use tokio::sync::{Notify, watch};
 use tokio::task::JoinHandle;
 
 pub use sandbox::{Opener, Sandbox};
-pub use status::{Counts, Phase, Rejections, Status};
+pub use status::{Counts, Phase, Reasons, Status};
 
 use crate::config::{Batching, Retry};
 use crate::plugin::{PluginRuntime, Profile, PublishError};

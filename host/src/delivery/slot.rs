@@ -117,7 +117,13 @@ impl<O: Opener> Slot<O> {
         let bytes = batch.byte_len();
         let mut pieces = VecDeque::from([Piece { batch, faults: 0 }]);
         while let Some(piece) = pieces.pop_front() {
-            self.open().await?;
+            if let Err(error) = self.try_open().await {
+                self.pause_after(&error).await?;
+                if let Some(batch) = self.within_age(piece.batch, &error.to_string()) {
+                    pieces.push_front(Piece { batch, faults: piece.faults });
+                }
+                continue;
+            }
             let answer = match &self.sandbox {
                 Some(sandbox) => sandbox.publish(Arc::clone(&piece.batch)).await,
                 None => Err(Fault::Gone.into()),
@@ -208,14 +214,21 @@ impl<O: Opener> Slot<O> {
         Ok(())
     }
 
-    /// What is not too old to be tried again; the rest is rejected.
-    fn within_age(&self, batch: Arc<Batch>, reason: &str) -> Option<Arc<Batch>> {
+    /// Whether every record of a batch is too old to be tried again.
+    pub(super) fn is_too_old(&self, batch: &Batch) -> bool {
+        let Some(limit) = self.give_up_after else { return false };
+        let oldest = clock::now() - limit.as_secs_f64();
+        batch.received().iter().all(|&received| received < oldest)
+    }
+
+    /// What is not too old to be tried again; the rest is given up.
+    pub(super) fn within_age(&self, batch: Arc<Batch>, reason: &str) -> Option<Arc<Batch>> {
         let Some(limit) = self.give_up_after else { return Some(batch) };
         let oldest = clock::now() - limit.as_secs_f64();
         let (fresh, old): (Vec<Record<'_>>, Vec<Record<'_>>) =
             batch.records().partition(|record| record.received >= oldest);
         for record in &old {
-            self.status.reject(record, &format!("given up after {}: {reason}", humantime::format_duration(limit)));
+            self.status.give_up(record, &format!("after {}: {reason}", humantime::format_duration(limit)));
         }
         if old.is_empty() {
             return Some(Arc::clone(&batch));

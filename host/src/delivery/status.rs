@@ -21,8 +21,10 @@ pub struct Status {
     batches: AtomicU64,
     bytes: AtomicU64,
     faults: AtomicU64,
+    given_up: AtomicU64,
     phase: Mutex<Phase>,
-    rejections: Mutex<Rejections>,
+    rejections: Mutex<Reasons>,
+    surrenders: Mutex<Reasons>,
 }
 
 /// What a delivery is doing.
@@ -61,11 +63,20 @@ pub struct Counts {
     pub bytes: u64,
     /// Instances that were lost to a trap, a limit or a time-out.
     pub faults: u64,
+    /// Records that became too old before the backend would answer for them.
+    pub given_up: u64,
 }
 
-/// Why records were rejected.
+impl Counts {
+    /// Records that are done with, one way or another.
+    pub fn answered(&self) -> u64 {
+        self.accepted + self.rejected + self.given_up
+    }
+}
+
+/// Why records were rejected or given up.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Rejections {
+pub struct Reasons {
     /// How many for each reason, and the first record that it was.
     pub by_reason: BTreeMap<String, (u64, String)>,
     /// How many more there were when the reasons became too many.
@@ -82,8 +93,10 @@ impl Status {
             batches: AtomicU64::new(0),
             bytes: AtomicU64::new(0),
             faults: AtomicU64::new(0),
+            given_up: AtomicU64::new(0),
             phase: Mutex::new(Phase::Opening),
             rejections: Mutex::default(),
+            surrenders: Mutex::default(),
         }
     }
 
@@ -102,6 +115,7 @@ impl Status {
             batches: read(&self.batches),
             bytes: read(&self.bytes),
             faults: read(&self.faults),
+            given_up: read(&self.given_up),
         }
     }
 
@@ -111,8 +125,13 @@ impl Status {
     }
 
     /// Why records were rejected.
-    pub fn rejections(&self) -> Rejections {
+    pub fn rejections(&self) -> Reasons {
         lock(&self.rejections).clone()
+    }
+
+    /// Why records were given up.
+    pub fn surrenders(&self) -> Reasons {
+        lock(&self.surrenders).clone()
     }
 
     pub(super) fn accept(&self, records: u64) {
@@ -133,30 +152,37 @@ impl Status {
     }
 
     pub(super) fn reject(&self, record: &Record<'_>, reason: &str) {
-        self.count_rejection(reason, || dictionary::to_string(&record.metrics));
+        self.rejected.fetch_add(1, Ordering::Relaxed);
+        self.note(&self.rejections, "a record was rejected", reason, || dictionary::to_string(&record.metrics));
     }
 
     /// A record that was counted as accepted before.
     pub(super) fn reject_late(&self, late: &LateRejection) {
         self.accepted.fetch_sub(1, Ordering::Relaxed);
+        self.rejected.fetch_add(1, Ordering::Relaxed);
         let reason = if late.leg.is_empty() { late.reason.clone() } else { format!("{}: {}", late.leg, late.reason) };
-        self.count_rejection(&reason, || format!("{} of epoch {}", late.offset, late.epoch));
+        let place = || format!("{} of epoch {}", late.offset, late.epoch);
+        self.note(&self.rejections, "a record was rejected late", &reason, place);
     }
 
-    fn count_rejection(&self, reason: &str, example: impl FnOnce() -> String) {
-        self.rejected.fetch_add(1, Ordering::Relaxed);
-        let mut rejections = lock(&self.rejections);
-        if let Some((count, _)) = rejections.by_reason.get_mut(reason) {
+    /// A record that became too old.
+    pub(super) fn give_up(&self, record: &Record<'_>, reason: &str) {
+        self.given_up.fetch_add(1, Ordering::Relaxed);
+        self.note(&self.surrenders, "a record was given up", reason, || dictionary::to_string(&record.metrics));
+    }
+
+    /// The first record of a reason is told, all are counted.
+    fn note(&self, reasons: &Mutex<Reasons>, what: &str, reason: &str, example: impl FnOnce() -> String) {
+        let mut reasons = lock(reasons);
+        if let Some((count, _)) = reasons.by_reason.get_mut(reason) {
             *count += 1;
-            return;
+        } else if reasons.by_reason.len() == REASONS {
+            reasons.others += 1;
+        } else {
+            let example = example();
+            tracing::warn!(publisher = self.name, reason, record = example, "{what}");
+            reasons.by_reason.insert(reason.to_owned(), (1, example));
         }
-        if rejections.by_reason.len() == REASONS {
-            rejections.others += 1;
-            return;
-        }
-        let example = example();
-        tracing::warn!(publisher = self.name, reason, record = example, "a record was rejected");
-        rejections.by_reason.insert(reason.to_owned(), (1, example));
     }
 
     /// A change for the better or worse is told once, not at every try.

@@ -96,9 +96,23 @@ async fn a_record_that_is_too_old_is_given_up() {
     let mut settings = settings();
     settings.retry.give_up_after = Some(Duration::ZERO);
     let (delivery, _queue) = deliver_with(&script, 5, settings).await;
-    assert_eq!(counts(&delivery), (0, 5, 0));
-    let reasons: Vec<String> = delivery.status().rejections().by_reason.into_keys().collect();
-    assert_eq!(reasons, ["given up after 0s: the backend is not available: connection refused"]);
+    assert_eq!((counts(&delivery), delivery.status().counts().given_up), ((0, 0, 0), 5));
+    let reasons: Vec<String> = delivery.status().surrenders().by_reason.into_keys().collect();
+    assert_eq!(reasons, ["after 0s: the backend is not available: connection refused"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_record_is_given_up_where_the_plugin_cannot_be_opened_too() {
+    let away = || PublishError::Unavailable { reason: "connection refused".into(), retry_after: None };
+    let script = (0..1_000).fold(Script::default(), |script, _| script.fail_open(away()));
+    let mut settings = settings();
+    settings.retry.give_up_after = Some(Duration::ZERO);
+    let queue = Queue::in_memory(1 << 20);
+    let delivery = start(&script, &queue, settings);
+    queue.append(batch(5)).await.unwrap();
+    sleep(Duration::from_mins(1)).await;
+    assert_eq!((delivery.status().counts().given_up, queue.fill().records), (5, 0));
+    delivery.stop();
 }
 
 #[tokio::test(start_paused = true)]

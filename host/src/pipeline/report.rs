@@ -1,6 +1,6 @@
 //! What became of a publisher's records.
 
-use crate::delivery::{Counts, Phase, Rejections, Status};
+use crate::delivery::{Counts, Phase, Reasons, Status};
 
 /// A publisher at one moment.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -12,8 +12,10 @@ pub struct Report {
     /// What it is doing.
     pub phase: Phase,
     /// Why records were rejected.
-    pub rejections: Rejections,
-    /// Records of the queue that have no answer.
+    pub rejections: Reasons,
+    /// Why records were given up.
+    pub surrenders: Reasons,
+    /// Records of the queue that have no answer, those given up among them.
     pub undelivered: u64,
 }
 
@@ -25,6 +27,7 @@ impl Report {
             counts,
             phase: status.phase(),
             rejections: status.rejections(),
+            surrenders: status.surrenders(),
             undelivered: appended.saturating_sub(counts.accepted + counts.rejected),
         }
     }
