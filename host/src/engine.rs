@@ -26,7 +26,7 @@ const CALL_STACK: usize = 2 << 20;
 pub enum CompileCache {
     /// Nowhere: each start compiles anew.
     Off,
-    /// In the user's cache folder (`$XDG_CACHE_HOME/metricast`, else `~/.cache/metricast`).
+    /// In the user's cache folder (`$XDG_CACHE_HOME/metricast/compiled`, else `~/.cache/metricast/compiled`).
     #[default]
     User,
     /// In this folder.

@@ -110,7 +110,9 @@ fn what_cannot_be_read_is_a_problem_with_its_reason() {
     assert!(detail.starts_with("the body could not be read: "), "{detail}");
     let elsewhere = http::get(running.url.trim_end_matches("/records")).unwrap();
     assert_eq!(elsewhere.status, 404);
-    assert_eq!(http::get(&running.url).unwrap().status, 405);
+    let got = http::get(&running.url).unwrap();
+    assert_eq!((got.status, got.header("allow")), (405, "POST"));
+    assert_eq!(got.json()["detail"], "GET gets nothing here: records come by POST");
     assert_eq!(post(&running.url, &[], GOOD.into()).json(), json!({"accepted": 1, "refused": []}));
 }
 

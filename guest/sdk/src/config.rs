@@ -38,6 +38,7 @@ fn from_schema<T: DeserializeOwned>(config: &str, schema: &str) -> Result<T, Pub
 }
 
 fn check_keys(value: &Value, schema: &Value, path: &str) -> Result<(), PublishError> {
+    check_type(value, schema, path)?;
     match value {
         Value::Object(entries) => check_object(entries, schema, path),
         Value::Array(items) => match schema_of_items(schema) {
@@ -48,6 +49,45 @@ fn check_keys(value: &Value, schema: &Value, path: &str) -> Result<(), PublishEr
             None => Ok(()),
         },
         _ => Ok(()),
+    }
+}
+
+/// Only where the schema names one type; what is beyond that is told by serde.
+fn check_type(value: &Value, schema: &Value, path: &str) -> Result<(), PublishError> {
+    let (wanted, fits) = match schema.get("type").and_then(Value::as_str) {
+        Some("array") => ("a list", value.is_array()),
+        Some("object") => ("a table", value.is_object()),
+        Some("string") => ("text", value.is_string()),
+        Some("boolean") => ("true or false", value.is_boolean()),
+        Some("number") => ("a number", value.is_number()),
+        Some("integer") => ("a whole number", value.is_i64() || value.is_u64()),
+        _ => return Ok(()),
+    };
+    if !fits {
+        return Err(PublishError::misconfigured(path, format_args!("{wanted} is wanted, and this is {}", kind(value))));
+    }
+    let beyond = |bound: &str, is_beyond: fn(f64, f64) -> bool| {
+        let bound = schema.get(bound)?;
+        is_beyond(value.as_f64()?, bound.as_f64()?).then_some(bound)
+    };
+    let too_small = beyond("minimum", |value, bound| value < bound).map(|least| format!("the least is {least}"));
+    let too_large = || beyond("maximum", |value, bound| value > bound).map(|most| format!("the most is {most}"));
+    match too_small.or_else(too_large) {
+        None => Ok(()),
+        Some(bound) => Err(PublishError::misconfigured(path, format_args!("{value} is out of range, {bound}"))),
+    }
+}
+
+/// Texts are not repeated: they may be secrets.
+fn kind(value: &Value) -> &'static str {
+    match value {
+        Value::Null => "nothing",
+        Value::Bool(_) => "true or false",
+        Value::Number(number) if number.is_f64() => "a number with a fraction",
+        Value::Number(_) => "a number",
+        Value::String(_) => "text",
+        Value::Array(_) => "a list",
+        Value::Object(_) => "a table",
     }
 }
 
@@ -122,6 +162,7 @@ mod tests {
             "hosts": { "type": "array", "items": { "type": "string" }, "description": "Where it is." },
             "index_prefix": { "type": "string" },
             "port": { "type": "integer" },
+            "limit": { "type": "integer", "minimum": 1 },
             "streams": { "oneOf": [
                 { "type": "boolean" },
                 { "type": "object", "properties": { "dataset": { "type": "string" } } }
@@ -160,7 +201,7 @@ mod tests {
         );
         assert_eq!(
             fault(r#"{"hosts": [], "zzz": 1}"#),
-            "zzz: unknown key; the keys are hosts, index_prefix, labels, port, streams"
+            "zzz: unknown key; the keys are hosts, index_prefix, labels, limit, port, streams"
         );
         assert_eq!(
             fault(r#"{"hosts": [], "streams": {"datset": "a"}}"#),
@@ -175,7 +216,13 @@ mod tests {
 
     #[test]
     fn a_wrong_type_names_the_place() {
-        assert_eq!(fault(r#"{"hosts": ["a", 7]}"#), "hosts[1]: invalid type: integer `7`, expected a string");
+        assert_eq!(fault(r#"{"hosts": "a"}"#), "hosts: a list is wanted, and this is text");
+        assert_eq!(fault(r#"{"hosts": ["a", 7]}"#), "hosts[1]: text is wanted, and this is a number");
+        assert_eq!(fault(r#"{"hosts": [], "limit": 0}"#), "limit: 0 is out of range, the least is 1");
+        assert_eq!(
+            fault(r#"{"hosts": [], "limit": 1.5}"#),
+            "limit: a whole number is wanted, and this is a number with a fraction"
+        );
         assert_eq!(fault(r#"{"hosts": [], "port": 70000}"#), "port: invalid value: integer `70000`, expected u16");
         assert_eq!(fault("[]"), "the config is a JSON object, and this is none");
         assert!(fault("{").starts_with("the config is not JSON: "));

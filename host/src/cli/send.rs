@@ -137,7 +137,7 @@ impl Sending {
 
     fn count(&mut self, chunk: &Chunk, answer: &Answer) -> anyhow::Result<()> {
         for line in &chunk.too_long {
-            let reason = format!("longer than {MAX_LINE} bytes, which no record is");
+            let reason = format!("longer than {} MiB, which no record is", MAX_LINE >> 20);
             self.refused.add(&chunk.source, *line, &reason, b"")?;
         }
         for refused in &answer.refused {

@@ -42,11 +42,15 @@ pub(super) fn open(wanted: &CompileCache) -> Option<wasmtime::Cache> {
     folder.and_then(|path| start(&path)).inspect_err(|why| tracing::warn!("compiled plugins are not kept: {why}")).ok()
 }
 
+/// Nothing else may lie below it: to stay within its size, the cache deletes the oldest files that it finds there,
+/// whosever they are.
+const OWN_FOLDER: &str = "metricast/compiled";
+
 fn user_folder() -> Result<PathBuf, CacheRefused> {
     let absolute = |name: &str| env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
     absolute("XDG_CACHE_HOME")
         .or_else(|| absolute("HOME").map(|home| home.join(".cache")))
-        .map(|caches| caches.join("metricast"))
+        .map(|caches| caches.join(OWN_FOLDER))
         .ok_or(CacheRefused::NoHome)
 }
 

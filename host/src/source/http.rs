@@ -15,7 +15,7 @@ use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use futures::TryStreamExt as _;
-use http::header::{CONTENT_ENCODING, CONTENT_TYPE, RETRY_AFTER};
+use http::header::{ALLOW, CONTENT_ENCODING, CONTENT_TYPE, RETRY_AFTER};
 use http::{HeaderMap, HeaderValue, Method, StatusCode, Uri};
 use metricast_records::body::{self, Format};
 use tokio::io::{AsyncBufRead, AsyncReadExt as _};
@@ -53,7 +53,8 @@ pub async fn serve(
     stopped: impl Future<Output = ()> + Send + 'static,
 ) -> io::Result<()> {
     let ingest = Ingest { queue, max_body, when_full };
-    let router = Router::new().route("/v1/records", post(take)).fallback(elsewhere).with_state(ingest);
+    let router =
+        Router::new().route("/v1/records", post(take).fallback(not_posted)).fallback(elsewhere).with_state(ingest);
     axum::serve(listener, router).with_graceful_shutdown(stopped).await
 }
 
@@ -69,6 +70,13 @@ async fn elsewhere(method: Method, uri: Uri) -> Response {
     problem(StatusCode::NOT_FOUND, "not found", &detail)
 }
 
+async fn not_posted(method: Method) -> Response {
+    let detail = format!("{method} gets nothing here: records come by POST");
+    let mut response = problem(StatusCode::METHOD_NOT_ALLOWED, "method not allowed", &detail);
+    response.headers_mut().insert(ALLOW, HeaderValue::from_static("POST"));
+    response
+}
+
 /// Why a body is not in the queue.
 #[derive(Debug, thiserror::Error)]
 enum Failure {
@@ -82,7 +90,7 @@ enum Failure {
     Unreadable(io::Error),
     #[error("the body did not arrive within {} s", BODY_TIME.as_secs())]
     Slow,
-    #[error("{0}")]
+    #[error("{0}: nothing of the body was stored, send it again")]
     NoRoom(AppendError),
     #[error("reading the body failed")]
     Broken,
@@ -102,7 +110,7 @@ impl Ingest {
             reading.await.map_err(|_panicked| Failure::Broken)?
         };
         let status = if read.is_all_refused() { StatusCode::BAD_REQUEST } else { StatusCode::OK };
-        let answer = read.answer();
+        let answer = read.answer() + "\n";
         let patience = match self.when_full {
             WhenFull::Block => PATIENCE,
             WhenFull::Reject => Duration::ZERO,
@@ -158,6 +166,6 @@ impl IntoResponse for Failure {
 }
 
 fn problem(status: StatusCode, title: &str, detail: &str) -> Response {
-    let problem = body::problem(status.as_u16(), title, detail);
+    let problem = body::problem(status.as_u16(), title, detail) + "\n";
     (status, [(CONTENT_TYPE, "application/problem+json")], problem).into_response()
 }

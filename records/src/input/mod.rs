@@ -146,7 +146,7 @@ pub fn parse_line(line: &[u8]) -> Result<Option<Parsed<'_>>, Refusal> {
 /// A [`Refusal`] where it is no record.
 pub fn parse_record(json: &[u8]) -> Result<Parsed<'_>, Refusal> {
     if json.len() > MAX_LINE {
-        return Err(Refusal(format!("{} bytes long: a record has at most {MAX_LINE}", json.len())));
+        return Err(Refusal(format!("longer than {} MiB, which no record is", MAX_LINE >> 20)));
     }
     let text = std::str::from_utf8(json)
         .map_err(|error| Refusal(format!("not UTF-8 at byte {} of the record", error.valid_up_to() + 1)))?;
