@@ -91,7 +91,9 @@ pub enum StartProblem {
     #[error("{0}")]
     Refused(String),
     /// Its address cannot be listened on.
-    #[error("cannot listen on {address} for scrapes: {source}")]
+    #[error(
+        "cannot listen on {address} for scrapes: {source}; does something else listen there, another metricast or another publisher?"
+    )]
     Listen {
         /// The address.
         address: SocketAddr,

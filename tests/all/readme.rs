@@ -53,3 +53,34 @@ fn its_commands_are_the_programs() {
         assert!(file("README.md").contains(&format!("`{command}")), "{command}");
     }
 }
+
+#[test]
+fn the_config_in_the_help_of_run_is_valid() {
+    let help = metricast::output(["run", "--help"]);
+    let help = String::from_utf8_lossy(&help.stdout).into_owned();
+    let (_, rest) = help.split_once("A config, with one publisher:\n").unwrap();
+    let config = rest.split("\n\n").next().unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("metricast.toml");
+    fs::write(&path, config).unwrap();
+    let output = metricast::output(["check", "-c", path.to_str().unwrap()]);
+    assert!(output.status.success(), "{config}\n{}", String::from_utf8_lossy(&output.stderr));
+}
+
+#[test]
+fn every_key_of_a_config_is_documented() {
+    let page = file("docs/config.md");
+    let reader = file("host/src/config/raw.rs");
+    let keys = reader.split("table.").chain(reader.split("root.")).filter_map(|call| {
+        let (method, rest) = call.split_once("(\"")?;
+        method.chars().all(|c| c.is_ascii_lowercase() || c == '_').then(|| rest.split('"').next().unwrap())
+    });
+    let keys: std::collections::BTreeSet<&str> = keys.collect();
+    assert!(keys.len() > 15, "{keys:?}");
+    for key in keys {
+        assert!(
+            page.contains(&format!("`{key}`")) || page.contains(&format!("[{key}]")),
+            "{key} is not in docs/config.md"
+        );
+    }
+}

@@ -8,9 +8,10 @@ use indicatif::HumanCount;
 use super::exit::Exit;
 use super::start;
 use super::terminal::{self, Paint, Terminal};
-use crate::config::{Checked, ConfigError, Publisher, WhenFull, show_size, show_time};
+use crate::config::{Checked, ConfigError, Problem, Publisher, WhenFull, show_size, show_time};
+use crate::egress::Secrets;
 use crate::pipeline::{Prepared, Workshop};
-use crate::plugin::PluginSource;
+use crate::plugin::{Plugin, PluginSource};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -52,7 +53,29 @@ async fn prepare(config: &Checked, workshop: &Workshop) -> Result<Vec<Prepared>,
             Err(problem) => problems.push(start::told(config, index, &problem)),
         }
     }
+    if problems.is_empty() {
+        problems = clashes(config, &prepared);
+    }
     if problems.is_empty() { Ok(prepared) } else { Err(ConfigError::Invalid(problems)) }
+}
+
+/// Publishers that cannot be scraped because others listen there.
+fn clashes(config: &Checked, prepared: &[Prepared]) -> Vec<Problem> {
+    let scraped: Vec<&str> = (config.publishers.iter().zip(prepared))
+        .filter(|(publisher, prepared)| is_scraped(publisher, &prepared.plugin))
+        .map(|(publisher, _)| publisher.name.as_str())
+        .collect();
+    let is_one = |publisher: &Publisher| scraped.contains(&publisher.name.as_str());
+    let told = |(index, publisher): (usize, &Publisher)| {
+        let user = start::listener_before(config, index, is_one).filter(|_| is_one(publisher))?;
+        let text = format!("the address {} is taken by {user}", publisher.listen.address);
+        Some(config.blame(index, publisher.listen_key(), text))
+    };
+    config.publishers.iter().enumerate().filter_map(told).collect()
+}
+
+fn is_scraped(publisher: &Publisher, plugin: &Plugin) -> bool {
+    publisher.listen.stated || plugin.description().config_schema["properties"]["port"].is_object()
 }
 
 /// What takes records in and holds them.
@@ -71,6 +94,9 @@ fn front(config: &Checked, paint: Paint) -> String {
         "  wait in       memory, up to {}; when it is full, {when_full}",
         show_size(queue.max_size as u64)
     );
+    let patience = show_time(config.drain_timeout);
+    let _ = writeln!(text, "  at the end    `run` delivers what waits for up to {patience}, `publish` until nothing");
+    let _ = writeln!(text, "                has moved for {patience} (drain_timeout)");
     text
 }
 
@@ -84,19 +110,33 @@ fn told(publisher: &Publisher, prepared: &Prepared, paint: Paint) -> String {
     let _ = writeln!(text, "\n{}", paint.strong(&publisher.name));
     let _ = writeln!(text, "  plugin        {} ({origin})", plugin.label());
     let _ = writeln!(text, "  digest        {}", plugin.digest());
-    let nothing = "nothing: it has no network".to_owned();
-    let reach = if prepared.grants.origins().len() == 0 { vec![nothing] } else { prepared.grants.in_words() };
-    for (index, reach) in reach.iter().enumerate() {
-        let title = if index == 0 { "may reach" } else { "" };
-        let _ = writeln!(text, "  {title:<12}  {reach}");
-    }
-    if publisher.listen.stated || plugin.description().config_schema["properties"]["port"].is_object() {
+    text += &listed("may reach", &reach(prepared));
+    let secrets = Secrets::references(&publisher.config);
+    text += &listed("sends", &secrets.map(|(key, from)| format!("{key} from {from}")).collect::<Vec<_>>());
+    if is_scraped(publisher, plugin) {
         let _ = writeln!(text, "  is scraped at http://{}/metrics", publisher.listen.address);
     }
     let _ = writeln!(text, "  may use       {}", used(publisher));
     let _ = writeln!(text, "  gets batches  {}", batches(publisher));
     let _ = writeln!(text, "  tries again   {}", retries(publisher));
     text
+}
+
+fn reach(prepared: &Prepared) -> Vec<String> {
+    if prepared.grants.origins().len() > 0 {
+        return prepared.grants.in_words();
+    }
+    let asks = prepared.plugin.imports().iter().any(|import| import.starts_with("wasi:http/outgoing-handler"));
+    let why = if asks { "no setting names an origin, and `allow` is empty" } else { "it asks for no network" };
+    vec![format!("nothing: {why}")]
+}
+
+fn listed(title: &str, lines: &[String]) -> String {
+    let titles = std::iter::once(title).chain(std::iter::repeat(""));
+    titles.zip(lines).fold(String::new(), |mut text, (title, line)| {
+        let _ = writeln!(text, "  {title:<12}  {line}");
+        text
+    })
 }
 
 fn used(publisher: &Publisher) -> String {

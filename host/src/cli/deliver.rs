@@ -6,7 +6,7 @@ use indicatif::{HumanCount, ProgressBar};
 use tokio::runtime::Handle;
 use tokio_util::sync::CancellationToken;
 
-use super::exit::Exit;
+use super::exit::{self, Exit};
 use super::feeding::Feeding;
 use super::lines::Input;
 use super::refused::Refused;
@@ -14,7 +14,8 @@ use super::summary::Summary;
 use super::terminal::{self, Terminal};
 use super::{progress, signals, start};
 use crate::config::{Checked, show_time};
-use crate::pipeline::{Patience, Pipeline, Scrapes};
+use crate::delivery::Phase;
+use crate::pipeline::{Patience, Pipeline, Report, Scrapes};
 use crate::source::feed::Feeder;
 
 /// How often it is looked whether something moves.
@@ -52,7 +53,9 @@ async fn deliver(config: &Checked, inputs: Vec<Input>, refused: Refused, termina
     let mut feeding = Feeding::start(inputs, feeder, refused, bar.clone())?;
     let end = read(&mut feeding, &pipeline, &stop, config.drain_timeout, &bar).await;
     bar.set_message("delivering what was read");
+    let draining = Instant::now();
     let reports = pipeline.drain(Patience::SinceProgress(config.drain_timeout)).await;
+    let gave_up = draining.elapsed() >= config.drain_timeout && reports.iter().any(is_unanswered);
     bar.finish_and_clear();
     let mut refused = feeding.refused();
     refused.finish()?;
@@ -60,22 +63,38 @@ async fn deliver(config: &Checked, inputs: Vec<Input>, refused: Refused, termina
     let summary = Summary { reports: &reports, refused: &refused, lines, bytes, took: started.elapsed() };
     terminal::print(&summary)?;
     let unread = end.told(total.is_none(), config.drain_timeout, terminal);
-    Ok(summary.exit().max(Exit::undelivered_if(unread)))
+    if gave_up && !matches!(end, End::Stalled) {
+        terminal.error(nothing_moved(config.drain_timeout));
+    }
+    Ok(summary.exit().max(unread))
+}
+
+fn nothing_moved(patience: Duration) -> String {
+    format!("gave up: nothing moved for {} (drain_timeout)", show_time(patience))
+}
+
+/// Whether it still has records that it goes on with, if it may.
+fn is_unanswered(report: &Report) -> bool {
+    report.undelivered > report.counts.given_up && !matches!(report.phase, Phase::Halted { .. })
 }
 
 impl End {
     /// Tells why not all was read, if so. A signal is a fair end of what comes without one.
-    fn told(&self, endless: bool, patience: Duration, terminal: &Terminal) -> bool {
+    fn told(&self, endless: bool, patience: Duration, terminal: &Terminal) -> Exit {
         match self {
-            Self::All => return false,
-            Self::Signal if endless => return false,
+            Self::All => return Exit::Clean,
+            Self::Signal if endless => return Exit::Clean,
             Self::Signal => terminal.error("stopped by a signal before all was read"),
             Self::Stalled => {
-                terminal.error(format_args!("the queue was full for {}: not all was read", show_time(patience)));
+                let why = nothing_moved(patience);
+                terminal.error(format_args!("{why} and the queue was full: not all was read"));
             }
-            Self::Broken(error) => terminal.error(format_args!("{error:#}")),
+            Self::Broken(error) => {
+                terminal.error(exit::told(error));
+                return Exit::of(error);
+            }
         }
-        true
+        Exit::Undelivered
     }
 }
 
@@ -99,7 +118,7 @@ async fn read(
             }
             () = tokio::time::sleep(LOOK) => {}
         }
-        let answers = pipeline.reports().into_iter().map(|report| report.counts.accepted + report.counts.rejected);
+        let answers = pipeline.reports().into_iter().map(|report| report.counts.answered());
         let (now, slowest) = answers.fold((0, u64::MAX), |(sum, least), count| (sum + count, least.min(count)));
         bar.set_message(format!("{} delivered", HumanCount(slowest)));
         if now != answered || !feeding.is_waiting() {

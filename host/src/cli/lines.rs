@@ -1,11 +1,13 @@
 //! Files and standard input as numbered lines, with a bound on what one line may take in memory.
 
 use std::fs::File;
-use std::io::{self, BufRead, BufReader, IsTerminal as _, Read};
+use std::io::{self, BufRead, BufReader, IsTerminal as _, Read, Seek as _};
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 use metricast_records::input::MAX_LINE;
+
+use super::exit::Compressed;
 
 const BLOCK: usize = 256 << 10;
 
@@ -30,18 +32,54 @@ fn standard_input() -> Input {
     if io::stdin().is_terminal() {
         tracing::warn!("reading records from the terminal, one a line; Ctrl-D ends them");
     }
-    Input { name: "<stdin>".to_owned(), size: None, lines: Lines::new(Box::new(io::stdin())) }
+    let name = "<stdin>".to_owned();
+    let reader = Box::new(Plain { name: name.clone(), reader: io::stdin(), begun: false });
+    Input { name, size: None, lines: Lines::new(reader) }
 }
 
 fn open_file(path: &Path) -> anyhow::Result<Input> {
     let context = || format!("cannot read {}", path.display());
-    let file = File::open(path).with_context(context)?;
+    let mut file = File::open(path).with_context(context)?;
     let metadata = file.metadata().with_context(context)?;
     if metadata.is_dir() {
         anyhow::bail!("cannot read {}: it is a folder", path.display());
     }
+    let name = path.display().to_string();
     let size = metadata.is_file().then_some(metadata.len());
-    Ok(Input { name: path.display().to_string(), size, lines: Lines::new(Box::new(file)) })
+    if size.is_some()
+        && let Some(compressed) = Compressed::by(&first_bytes(&mut file).with_context(context)?, &name, Some(path))
+    {
+        return Err(compressed.into());
+    }
+    let reader = Box::new(Plain { name: name.clone(), reader: file, begun: false });
+    Ok(Input { name, size, lines: Lines::new(reader) })
+}
+
+fn first_bytes(file: &mut File) -> io::Result<Vec<u8>> {
+    const ENOUGH: u64 = 4;
+    let mut bytes = Vec::new();
+    file.take(ENOUGH).read_to_end(&mut bytes)?;
+    file.rewind()?;
+    Ok(bytes)
+}
+
+/// Gives what it reads, unless it begins as something compressed does.
+struct Plain<R> {
+    name: String,
+    reader: R,
+    begun: bool,
+}
+
+impl<R: Read> Read for Plain<R> {
+    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
+        let count = self.reader.read(out)?;
+        if !std::mem::replace(&mut self.begun, true)
+            && let Some(compressed) = Compressed::by(&out[..count], &self.name, None)
+        {
+            return Err(io::Error::new(io::ErrorKind::InvalidData, compressed));
+        }
+        Ok(count)
+    }
 }
 
 /// Cuts bytes at LF only.

@@ -32,7 +32,7 @@ use std::process::ExitCode;
 use clap::{ArgAction, CommandFactory as _, Parser, Subcommand};
 use tracing::level_filters::LevelFilter;
 
-use exit::{Broken, Exit};
+use exit::Exit;
 use terminal::{Colour, Terminal};
 
 use crate::config::ConfigError;
@@ -77,7 +77,7 @@ struct Global {
     /// Log more: -v what each part decides, -vv everything
     #[arg(short, long, global = true, action = ArgAction::Count, conflicts_with = "quiet")]
     verbose: u8,
-    /// Log errors only, show no progress
+    /// Leave out warnings, what `run` tells of itself, and progress bars; errors and results are still told
     #[arg(short, long, global = true)]
     quiet: bool,
     /// How log lines look on standard error: text or json
@@ -150,9 +150,9 @@ fn tell(terminal: &Terminal, error: &anyhow::Error) -> Exit {
     }
     match error.downcast_ref::<ConfigError>() {
         Some(ConfigError::Invalid(problems)) => problems.iter().for_each(|problem| terminal.error(problem)),
-        _ => terminal.error(format_args!("{error:#}")),
+        _ => terminal.error(exit::told(error)),
     }
-    if error.downcast_ref::<Broken>().is_some() { Exit::Undelivered } else { Exit::Unusable }
+    Exit::of(error)
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@ use std::time::Duration;
 use http::Uri;
 
 use super::exit::Exit;
-use super::refused::Refused;
+use super::refused::{self, Refused};
 use super::terminal::Terminal;
 use super::{chunks, client, deliver, lines, send, start};
 use crate::config;
@@ -22,10 +22,14 @@ Exit codes:
   0  all of it was delivered      1  a line was refused or a record rejected
   2  usage or config              3  something was not delivered";
 
+/// How long room in the queue of `--to` is waited for.
+const WAIT: Duration = Duration::from_mins(5);
+
 /// Publish files or standard input to the end, and tell what came of it
 ///
 /// With --to, lines are sent to a running metricast, which queues and delivers them. Else the publishers of the config
-/// are opened here, and the command ends when each of them has answered for every record.
+/// are opened here, and the command ends when each of them has answered for every record, or when nothing has moved for
+/// the config's `drain_timeout` (30s): then what is left is named, and the exit code is 3.
 ///
 /// A line that is no record is counted and named with its reason; it never stops the rest.
 #[derive(Debug, clap::Args)]
@@ -37,10 +41,11 @@ pub(super) struct Publish {
     /// A running metricast that takes the records, as `http://127.0.0.1:4319`
     #[arg(long, value_name = "URL", value_parser = client::parse_url, conflicts_with = "config")]
     to: Option<Uri>,
-    /// How long to wait for room in the queue of --to
-    #[arg(long, value_name = "TIME", default_value = "5m", value_parser = humantime::parse_duration, requires = "to")]
-    wait: Duration,
-    /// Keep every line that was refused here, as JSON lines of source, line, reason and the line itself
+    /// How long to wait for room in the queue of --to [default: 5m]
+    #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration, requires = "to", conflicts_with = "config")]
+    wait: Option<Duration>,
+    /// Keep every line that was refused here, as JSON lines of source, line, reason and the line itself; the file is
+    /// made anew, and one that is there is replaced
     #[arg(long, value_name = "FILE")]
     refused: Option<PathBuf>,
     /// Files of records, one JSON object a line; `-` or none is standard input
@@ -50,10 +55,13 @@ pub(super) struct Publish {
 
 impl Publish {
     pub(super) fn run(self, terminal: &Terminal) -> anyhow::Result<Exit> {
+        if let Some(refused) = &self.refused {
+            refused::spare(refused, &self.files, self.config.as_deref())?;
+        }
         if let Some(url) = self.to {
-            let chunks = chunks::read(&self.files)?;
             let refused = Refused::new(self.refused.as_deref())?;
-            return send::run(url, chunks, refused, self.wait, terminal);
+            let chunks = chunks::read(&self.files)?;
+            return send::run(url, chunks, refused, self.wait.unwrap_or(WAIT), terminal);
         }
         let Some(path) = self.config else { anyhow::bail!(nowhere()) };
         let config = config::load(&path)?;

@@ -18,6 +18,9 @@ const MAX_RAW: usize = 64 << 10;
 /// So many are told in the summary.
 const TOLD: usize = 20;
 
+/// Standard input as a file, where the system has it.
+const STDIN: &str = "/dev/stdin";
+
 /// What was refused so far.
 #[derive(Debug, Default)]
 pub(super) struct Refused {
@@ -98,6 +101,36 @@ impl Display for Refused {
     }
 }
 
+/// Makes sure that a file that is to be written is none of those that are read.
+///
+/// # Errors
+/// If it is one of them, under whatever name.
+pub(super) fn spare(written: &Path, inputs: &[PathBuf], config: Option<&Path>) -> anyhow::Result<()> {
+    let named = inputs.iter().map(|input| if input == Path::new("-") { Path::new(STDIN) } else { input.as_path() });
+    let unnamed = inputs.is_empty().then_some(Path::new(STDIN));
+    for read in named.chain(unnamed).chain(config) {
+        if is_same_file(written, read) {
+            let (written, read) = (written.display(), read.display());
+            anyhow::bail!("--refused {written} is {read}, which is read: it would be lost; name another file");
+        }
+    }
+    Ok(())
+}
+
+#[cfg(unix)]
+fn is_same_file(a: &Path, b: &Path) -> bool {
+    use std::os::unix::fs::MetadataExt as _;
+    // Terminals, pipes and /dev/null lose nothing.
+    let place =
+        |path: &Path| path.metadata().ok().filter(std::fs::Metadata::is_file).map(|found| (found.dev(), found.ino()));
+    place(a).is_some_and(|place_of_a| place(b) == Some(place_of_a))
+}
+
+#[cfg(not(unix))]
+fn is_same_file(a: &Path, b: &Path) -> bool {
+    a.canonicalize().is_ok_and(|a| b.canonicalize().is_ok_and(|b| a == b))
+}
+
 fn write(file: &mut impl Write, source: &str, line: u64, reason: &str, raw: &[u8]) -> io::Result<()> {
     let raw = cut(raw);
     let text = std::str::from_utf8(raw).ok();
@@ -137,6 +170,20 @@ mod tests {
         let wanted = json!({"source": "app.ndjson", "line": 7, "reason": "not JSON", "raw": "{\"a\":"});
         assert_eq!(kept(b"{\"a\":"), wanted);
         assert_eq!(kept(b"\xFFa")["raw_base64"], "/2E=");
+    }
+
+    #[test]
+    fn a_file_that_is_read_is_never_written() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = |name: &str| folder.path().join(name);
+        std::fs::write(path("app"), "x").unwrap();
+        std::fs::hard_link(path("app"), path("same")).unwrap();
+        std::fs::write(path("other"), "x").unwrap();
+        let told = spare(&path("same"), &[path("other"), path("app")], None).unwrap_err().to_string();
+        assert!(told.starts_with("--refused ") && told.contains("same is ") && told.contains("/app, which"), "{told}");
+        assert!(spare(&path("app"), &[path("other")], Some(&path("same"))).is_err());
+        assert!(spare(&path("app"), &[path("other"), path("none")], None).is_ok());
+        assert!(spare(&path("new"), &[path("app")], None).is_ok());
     }
 
     #[test]

@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 use super::exit::Exit;
 use super::summary::reason;
 use super::{signals, start};
-use crate::config::Checked;
+use crate::config::{Checked, show_time};
 use crate::pipeline::{Patience, Pipeline, Report, Scrapes};
 use crate::source;
 
@@ -32,6 +32,7 @@ A config, with one publisher:
   plugin = \"elasticsearch\"
   [publishers.config]
   hosts = [\"http://127.0.0.1:9200\"]
+  index_prefix = \"shop\"
 
 Exit codes:
   0  ended by a signal, and all was delivered      2  usage or config
@@ -60,7 +61,13 @@ impl Run {
 }
 
 async fn serve(config: &Checked) -> anyhow::Result<Exit> {
-    let stop = signals::first(|| tracing::info!("stopping: no more records are taken, what is queued is delivered"))?;
+    let patience = show_time(config.drain_timeout);
+    let stop = signals::first(move || {
+        tracing::info!(
+            "stopping: no more records are taken, what is queued is delivered, for up to {patience}; \
+             a second signal gives it up"
+        );
+    })?;
     let listener = listen(config).await?;
     let address = listener.local_addr()?;
     let pipeline = tokio::select! {

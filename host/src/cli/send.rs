@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::chunks::{Chunk, Chunks};
 use super::client::{Answer, Client, Outcome, RefusedLine, SendError};
-use super::exit::Exit;
+use super::exit::{self, Exit};
 use super::progress::{self, Pace};
 use super::refused::Refused;
 use super::signals;
@@ -38,7 +38,9 @@ pub(super) fn run(
         let ended = sending.all(chunks).await;
         sending.bar.finish_and_clear();
         sending.refused.finish()?;
-        terminal::print(sending.summary(started.elapsed()))?;
+        if ended.is_ok() || sending.tally.lines > 0 {
+            terminal::print(sending.summary(started.elapsed()))?;
+        }
         let refused = Exit::refused_if(sending.refused.count() > 0);
         Ok(ended.map_or_else(|stopped| sending.undelivered(&stopped, terminal), |()| refused))
     })
@@ -73,7 +75,7 @@ enum Stopped {
     Send(#[from] SendError),
     #[error("{0} has had no room for {time}: its log names the publisher that holds it up", time = show_time(*.1))]
     NoRoom(Uri, Duration),
-    #[error("{0:#}")]
+    #[error("{text}", text = exit::told(.0))]
     Local(#[from] anyhow::Error),
 }
 
@@ -163,7 +165,10 @@ impl Sending {
             }
             None => terminal.say("nothing is known to have arrived"),
         }
-        Exit::Undelivered
+        match stopped {
+            Stopped::Local(error) => Exit::of(error).max(Exit::Undelivered),
+            _ => Exit::Undelivered,
+        }
     }
 
     fn summary(&self, took: Duration) -> String {

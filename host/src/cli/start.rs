@@ -38,7 +38,19 @@ pub(super) async fn pipeline(config: &Checked, scrapes: Scrapes) -> anyhow::Resu
 pub(super) fn told(config: &Checked, publisher: usize, problem: &StartProblem) -> Problem {
     match problem {
         StartProblem::Load(error) => config.blame(publisher, "plugin", error.problem.to_string()),
-        StartProblem::Listen { .. } => config.blame(publisher, "listen", problem.to_string()),
+        StartProblem::Listen { address, source } => {
+            let scraped = |other: &config::Publisher| {
+                let alike = config.publishers.get(publisher).is_some_and(|this| this.plugin == other.plugin);
+                other.listen.stated || other.config.get("port").is_some() || alike
+            };
+            let user = listener_before(config, publisher, scraped);
+            let told = user.map_or_else(
+                || problem.to_string(),
+                |user| format!("cannot listen on {address} for scrapes: {source}; {user} has it"),
+            );
+            let key = config.publishers.get(publisher).map_or("listen", config::Publisher::listen_key);
+            config.blame(publisher, key, told)
+        }
         StartProblem::NothingToScrape => {
             config.blame(publisher, "listen", "this plugin has nothing to scrape; leave the key out")
         }
@@ -49,6 +61,22 @@ pub(super) fn told(config: &Checked, publisher: usize, problem: &StartProblem) -
             config.explain(publisher, &problem.to_string())
         }
     }
+}
+
+/// Who in the same config listens where this publisher is to be scraped; `scraped` says of those before it whether they
+/// are.
+pub(super) fn listener_before(
+    config: &Checked,
+    publisher: usize,
+    scraped: impl Fn(&config::Publisher) -> bool,
+) -> Option<String> {
+    let address = config.publishers.get(publisher)?.listen.address;
+    if config::overlap(config.ingest.listen, address) {
+        return Some("`ingest.listen`".to_owned());
+    }
+    let before = config.publishers.iter().take(publisher);
+    let user = before.into_iter().find(|other| scraped(other) && config::overlap(other.listen.address, address))?;
+    Some(format!("publisher {}", user.name))
 }
 
 /// What a plugin says that it does.

@@ -5,14 +5,13 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
 use std::time::Duration;
 
-use serde_json::Value;
 use url::Url;
 
-use super::checked::{Batching, Checked, Ingest, Listen, Publisher, Queue, Retry, WhenFull};
+use super::checked::{Batching, Checked, Ingest, Listen, Publisher, Queue, Retry, WhenFull, overlap};
 use super::defaults;
 use super::places::Places;
 use super::problem::{Problem, Source};
-use super::raw::{Raw, RawBatching, RawIngest, RawPublisher, RawQueue, RawRetry};
+use super::raw::{Raw, RawBatching, RawConfig, RawIngest, RawPublisher, RawQueue, RawRetry};
 use super::reader::{At, Place, Problems};
 use super::show_time;
 use crate::grants::Origin;
@@ -78,8 +77,7 @@ fn publishers(
         return Vec::new();
     };
     let mut names = Taken::new("the name");
-    let mut listens = Taken::new("the address");
-    listens.0.insert(ingest.to_string(), "`ingest.listen`".to_owned());
+    let mut listens = Listens(vec![(ingest, "`ingest.listen`".to_owned())]);
     raw.into_iter().filter_map(|raw| publisher(raw, folder, &mut names, &mut listens, problems)).collect()
 }
 
@@ -101,11 +99,25 @@ impl Taken {
     }
 }
 
+/// Addresses that are listened on, and by whom.
+struct Listens(Vec<(SocketAddr, String)>);
+
+impl Listens {
+    fn take(&mut self, address: SocketAddr, place: &Place, problems: &mut Problems<'_>) {
+        if let Some((taken, owner)) = self.0.iter().find(|(taken, _)| overlap(*taken, address)) {
+            let whole = if *taken == address { String::new() } else { format!(" ({taken})") };
+            problems.add(place, format!("the address {address} is taken by {owner}{whole}"));
+        } else {
+            self.0.push((address, format!("`{}`", place.key)));
+        }
+    }
+}
+
 fn publisher(
     raw: RawPublisher,
     folder: &Path,
     names: &mut Taken,
-    listens: &mut Taken,
+    listens: &mut Listens,
     problems: &mut Problems<'_>,
 ) -> Option<Publisher> {
     let Some(plugin_at) = raw.plugin else {
@@ -121,8 +133,9 @@ fn publisher(
         ("listen", raw.listen.as_ref().map(|at| &at.place)),
         ("allow", raw.allow.as_ref().and_then(|all| all.first()).map(|at| &at.place)),
     ]);
+    let port = port(&raw.config, &raw.place.key, &plugin);
     let name = name(raw.name, &plugin, &plugin_at.place, names, problems);
-    let listen = listen(raw.listen, &raw.config.value, listens, problems);
+    let listen = listen(raw.listen, port.as_ref(), listens, problems);
     Some(Publisher {
         name,
         plugin,
@@ -142,7 +155,9 @@ fn plugin_source(at: &At<String>, folder: &Path, problems: &mut Problems<'_>) ->
     match at.value.parse() {
         Ok(PluginSource::File(path)) => {
             let path = folder.join(path);
-            if !path.is_file() {
+            if path.is_dir() {
+                problems.add(&at.place, format!("{} is a folder", path.display()));
+            } else if !path.is_file() {
                 problems.add(&at.place, format!("there is no file {}", path.display()));
             }
             Some(PluginSource::File(path))
@@ -184,18 +199,41 @@ fn default_name(plugin: &PluginSource) -> String {
     }
 }
 
+/// `port` in a plugin's own settings.
+struct Port {
+    value: u16,
+    place: Place,
+    /// Of other plugins it is not known here whether they are scraped there.
+    bundled: bool,
+}
+
+fn port(config: &RawConfig, publisher: &str, plugin: &PluginSource) -> Option<Port> {
+    let value = config.value.get("port")?.as_u64()?.try_into().ok()?;
+    let place = Place { key: format!("{publisher}.config.port"), span: config.places.find("port")? };
+    Some(Port { value, place, bundled: matches!(plugin, PluginSource::Bundled(_)) })
+}
+
 /// `listen`, else the plugin's own `port` on the loopback address, else the default.
-fn listen(raw: Option<At<String>>, config: &Value, taken: &mut Taken, problems: &mut Problems<'_>) -> Listen {
+fn listen(raw: Option<At<String>>, port: Option<&Port>, taken: &mut Listens, problems: &mut Problems<'_>) -> Listen {
     if let Some(at) = raw {
         let place = at.place.clone();
-        let address = address(Some(at), problems).unwrap_or(defaults::SCRAPE_LISTEN);
-        if address.port() != 0 {
-            taken.take(&address.to_string(), &place, problems);
+        let Some(address) = address(Some(at), problems) else {
+            return Listen { address: defaults::SCRAPE_LISTEN, stated: true };
+        };
+        if let Some(port) = port.filter(|port| port.bundled && port.value != address.port()) {
+            let text = format!("contradicts `listen`, which says {}: leave one of them out", address.port());
+            problems.add(&port.place, text);
         }
+        taken.take(address, &place, problems);
         return Listen { address, stated: true };
     }
-    let port = config.get("port").and_then(Value::as_u64).and_then(|port| u16::try_from(port).ok());
-    let address = port.map_or(defaults::SCRAPE_LISTEN, |port| (Ipv4Addr::LOCALHOST, port).into());
+    let Some(port) = port else {
+        return Listen { address: defaults::SCRAPE_LISTEN, stated: false };
+    };
+    let address = (Ipv4Addr::LOCALHOST, port.value).into();
+    if port.bundled {
+        taken.take(address, &port.place, problems);
+    }
     Listen { address, stated: false }
 }
 

@@ -134,14 +134,32 @@ impl Checked {
         Problem::new(self.locate(publisher, path).map(Location::hiding_the_rest), key, message)
     }
 
-    /// Points at one of a publisher's keys beside its settings: `plugin`, `listen`, `allow[0]`.
+    /// Points at one of a publisher's keys: `plugin`, `listen`, `allow[0]`, or within its settings `config.port`.
     pub fn blame(&self, publisher: usize, key: &str, message: impl Into<String>) -> Problem {
         let found = self.publishers.get(publisher);
         let name = found.map_or("", |publisher| publisher.name.as_str());
-        let span = found.map(|found| found.keys.find(key).unwrap_or_else(|| found.place.clone()));
+        let place = |found: &Publisher| match key.strip_prefix("config.") {
+            Some(key) => found.places.find(key),
+            None => found.keys.find(key),
+        };
+        let span = found.map(|found| place(found).unwrap_or_else(|| found.place.clone()));
         let location = self.source.as_ref().zip(span).map(|(source, span)| source.locate(span));
         Problem::new(location, format!("publisher {name}: {key}"), message)
     }
+}
+
+impl Publisher {
+    /// The key that says where it is scraped.
+    pub(crate) fn listen_key(&self) -> &'static str {
+        if !self.listen.stated && self.config.get("port").is_some() { "config.port" } else { "listen" }
+    }
+}
+
+/// Whether only one of two can be listened on; a port 0 is any free one.
+pub(crate) fn overlap(a: SocketAddr, b: SocketAddr) -> bool {
+    let covers =
+        |wide: SocketAddr, other: SocketAddr| wide.ip().is_unspecified() && (wide.is_ipv6() || other.is_ipv4());
+    a.port() == b.port() && a.port() != 0 && (a.ip() == b.ip() || covers(a, b) || covers(b, a))
 }
 
 fn is_key_path(text: &str) -> bool {

@@ -19,6 +19,7 @@ mod tests;
 
 use std::path::{Path, PathBuf};
 
+pub(crate) use checked::overlap;
 pub use checked::{Batching, Checked, Ingest, Listen, Publisher, Queue, Retry, WhenFull};
 pub use problem::{Location, Problem};
 pub(crate) use units::{show_size, show_time};
@@ -29,13 +30,16 @@ use problem::Source;
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
     /// The file could not be read.
-    #[error("cannot read the config {}: {source}", path.display())]
+    #[error("cannot read the config {}: {reason}", path.display())]
     Unreadable {
         /// The file that was asked for.
         path: PathBuf,
         /// What the system said.
-        source: std::io::Error,
+        reason: std::io::Error,
     },
+    /// It is no file.
+    #[error("cannot read the config {}: it is a folder", .0.display())]
+    Folder(PathBuf),
     /// The file was read, and this is wrong in it: at least one problem, in the order of the file.
     #[error("{}", problem::render(.0))]
     Invalid(Vec<Problem>),
@@ -46,7 +50,10 @@ pub enum ConfigError {
 /// # Errors
 /// [`ConfigError`] if the file cannot be read, or with everything that is wrong in it.
 pub fn load(path: &Path) -> Result<Checked, ConfigError> {
-    let bytes = std::fs::read(path).map_err(|source| ConfigError::Unreadable { path: path.to_owned(), source })?;
+    if path.is_dir() {
+        return Err(ConfigError::Folder(path.to_owned()));
+    }
+    let bytes = std::fs::read(path).map_err(|reason| ConfigError::Unreadable { path: path.to_owned(), reason })?;
     let source =
         Source::from_bytes(path.display().to_string(), bytes).map_err(|problem| ConfigError::Invalid(vec![problem]))?;
     let folder = path.parent().unwrap_or(Path::new(""));

@@ -107,11 +107,39 @@ fn what_is_written_is_taken() {
 }
 
 #[test]
+fn the_page_about_the_config_tells_the_defaults() {
+    let page = include_str!("../../../docs/config.md");
+    let limits = Limits::default();
+    let size = |bytes: usize| format!("\"{}\"", show_size(bytes as u64));
+    let time = |time: Duration| format!("\"{}\"", show_time(time));
+    for (key, default) in [
+        ("listen", format!("\"{}\"", defaults::INGEST_LISTEN)),
+        ("listen", format!("\"{}\"", defaults::SCRAPE_LISTEN)),
+        ("max_body", size(defaults::MAX_BODY)),
+        ("max_size", size(defaults::MEMORY_QUEUE)),
+        ("max_memory", size(limits.memory)),
+        ("call_timeout", time(limits.call_time())),
+        ("drain_timeout", time(defaults::DRAIN_TIMEOUT)),
+    ] {
+        assert!(page.contains(&format!("| `{key}` | `{default}` |")), "{key} {default}");
+    }
+    for (key, default) in [
+        ("max_records", defaults::BATCH_RECORDS.to_string()),
+        ("max_bytes", format!("`{}`", size(defaults::BATCH_BYTES))),
+        ("max_age", format!("`{}`", time(defaults::BATCH_AGE))),
+        ("initial", format!("`{}`", time(defaults::RETRY_INITIAL))),
+        ("max", format!("`{}`", time(defaults::RETRY_MAX))),
+    ] {
+        assert!(page.contains(&format!("`{key}` = {default}")), "{key} {default}");
+    }
+}
+
+#[test]
 fn a_plugins_port_is_the_short_form_of_listen() {
     let config = good("[[publishers]]\nplugin = \"prometheus\"\nconfig = { port = 9999 }\n");
     assert_eq!(config.publishers[0].listen.address, "127.0.0.1:9999".parse::<SocketAddr>().unwrap());
-    let both = good("[[publishers]]\nplugin = \"prometheus\"\nlisten = \"0.0.0.0:1\"\nconfig = { port = 9999 }\n");
-    assert_eq!(both.publishers[0].listen.address, "0.0.0.0:1".parse::<SocketAddr>().unwrap());
+    let both = good("[[publishers]]\nplugin = \"prometheus\"\nlisten = \"0.0.0.0:99\"\nconfig = { port = 99 }\n");
+    assert_eq!(both.publishers[0].listen.address, "0.0.0.0:99".parse::<SocketAddr>().unwrap());
 }
 
 #[test]
@@ -129,6 +157,26 @@ fn a_file_is_found_from_the_configs_folder() {
 fn a_file_that_is_not_there_is_named() {
     let error = load(Path::new("no/such.toml")).unwrap_err();
     assert!(error.to_string().starts_with("cannot read the config no/such.toml: "), "{error}");
+}
+
+#[test]
+fn a_folder_is_told_as_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let error = load(folder.path()).unwrap_err().to_string();
+    assert!(error.ends_with(": it is a folder"), "{error}");
+    let path = folder.path().join("metricast.toml");
+    std::fs::create_dir(folder.path().join("d")).unwrap();
+    std::fs::write(&path, "[[publishers]]\nplugin = \"./d\"\n").unwrap();
+    let error = load(&path).unwrap_err().to_string();
+    assert!(error.contains("publishers[0].plugin: ") && error.contains("/d is a folder\n"), "{error}");
+}
+
+#[test]
+fn addresses_overlap_where_only_one_can_be_had() {
+    let both = |a: &str, b: &str| overlap(a.parse().unwrap(), b.parse().unwrap());
+    assert!(both("127.0.0.1:1", "127.0.0.1:1") && both("127.0.0.1:1", "0.0.0.0:1") && both("[::]:1", "127.0.0.1:1"));
+    assert!(!both("127.0.0.1:1", "127.0.0.1:2") && !both("127.0.0.1:1", "127.0.0.2:1"));
+    assert!(!both("0.0.0.0:1", "[::1]:1") && !both("127.0.0.1:0", "127.0.0.1:0"));
 }
 
 #[test]

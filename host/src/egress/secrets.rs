@@ -61,6 +61,11 @@ impl Secrets {
         find::take(config, &|reference| reference.read(folder)).map(|found| Self(found.into()))
     }
 
+    /// Where a plugin's settings say that secrets are: the path of each key, and `env:…` or `file:…`.
+    pub fn references(config: &Value) -> impl Iterator<Item = (String, String)> {
+        find::references(config).into_iter()
+    }
+
     /// Puts the values in where header values hold placeholders. Call it only for a request to a granted origin.
     pub(super) fn put_in(&self, headers: &mut HeaderMap) {
         if self.0.is_empty() {

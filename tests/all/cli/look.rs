@@ -53,7 +53,9 @@ fn check_tells_what_each_plugin_may_reach() {
         "HTTP to http://127.0.0.1:9200 (from hosts[0])",
         "HTTP to https://b.example (from allow)",
         "\nprometheus\n",
-        "may reach     nothing: it has no network",
+        "sends         api_key from file:key",
+        "delivers what waits for up to 30s",
+        "may reach     nothing: ",
         "http://127.0.0.1:9999/metrics",
     ] {
         assert!(done.stdout.contains(told), "{told} is missing in {}", done.stdout);
@@ -78,6 +80,18 @@ fn check_tells_everything_that_is_wrong_at_once() {
     ] {
         assert!(done.stderr.contains(&told), "{told} is missing in {}", done.stderr);
     }
+}
+
+#[test]
+fn check_tells_that_two_are_scraped_at_one_address_by_default() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("metricast.toml").to_str().unwrap().to_owned();
+    let one = |name: &str| format!("[[publishers]]\nname = \"{name}\"\nplugin = \"prometheus\"\n");
+    fs::write(&path, one("a") + &one("b")).unwrap();
+    let done = run(["check", "-c", &path]);
+    assert_eq!((done.code, done.stdout.as_str()), (2, ""));
+    let told = "publisher b: listen: the address 127.0.0.1:9464 is taken by publisher a";
+    assert!(done.stderr.contains(told), "{}", done.stderr);
 }
 
 #[test]

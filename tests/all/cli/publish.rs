@@ -124,6 +124,7 @@ fn a_backend_that_is_away_is_named_and_the_others_have_everything() {
     assert_eq!(row(&done, "scrape")[1..4], ["1", "0", "0"]);
     assert_eq!(row(&done, "search")[1..4], ["0", "0", "1"]);
     assert!(done.stdout.contains("search has not delivered 1: "), "{}", done.stdout);
+    assert!(done.stderr.ends_with("error: gave up: nothing moved for 1s (drain_timeout)\n"), "{}", done.stderr);
 }
 
 #[test]
@@ -135,7 +136,11 @@ fn a_full_queue_with_a_dead_backend_ends_and_is_said() {
     ));
     let done = config.publish(&[data("event-pipeline.ndjson").to_str().unwrap()], "");
     assert_eq!(done.code, 3);
-    assert!(done.stderr.contains("error: the queue was full for 1s: not all was read"), "{}", done.stderr);
+    assert!(
+        done.stderr.contains("error: gave up: nothing moved for 1s (drain_timeout) and the queue was full"),
+        "{}",
+        done.stderr
+    );
 }
 
 #[test]

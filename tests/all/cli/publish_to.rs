@@ -129,7 +129,7 @@ fn nobody_listening_is_told_with_a_hint() {
     assert_eq!(done.code, 0, "nothing to send: {}", done.stderr);
     let url = format!("http://127.0.0.1:{}", ports::free());
     let done = run_with_input(&mut metricast::command(["publish", "--to", &url]), RECORD.as_bytes());
-    assert_eq!(done.code, 3);
+    assert_eq!((done.code, done.stdout.as_str()), (3, ""));
     assert!(done.stderr.starts_with(&format!("error: cannot connect to {url}/v1/records: ")), "{}", done.stderr);
     assert!(done.stderr.contains("is `metricast run` listening there?"), "{}", done.stderr);
 }

@@ -42,7 +42,7 @@ fn it_takes_what_publish_sends_and_ends_clean_at_a_signal() {
     assert!((wait::until("all records are counted", Duration::from_mins(1), counted) - 6_965.0).abs() < 0.5);
     let (status, log) = running.stop();
     assert_eq!(status.code(), Some(0), "{log}");
-    assert!(log.contains("accepted=6965") && log.contains("stopping: no more records are taken"), "{log}");
+    assert!(log.contains("accepted=6965") && log.contains("for up to 2s; a second signal gives it up"), "{log}");
 }
 
 #[test]
@@ -101,7 +101,7 @@ fn a_scrape_address_that_is_taken_is_pointed_at() {
     let (status, log) = Metricast::spawn(&config(scrapes), &[]).wait();
     assert_eq!(status.code(), Some(2), "{log}");
     assert!(
-        log.contains(&format!("publisher scrape: listen: cannot listen on 127.0.0.1:{scrapes} for scrapes")),
+        log.contains(&format!("publisher scrape: config.port: cannot listen on 127.0.0.1:{scrapes} for scrapes")),
         "{log}"
     );
 }

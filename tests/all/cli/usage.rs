@@ -40,6 +40,40 @@ fn wrong_arguments_are_usage_errors_with_a_hint() {
 }
 
 #[test]
+fn wait_is_for_to_only() {
+    let done = run(["publish", "-c", "metricast.toml", "--wait", "1s", "no.ndjson"]);
+    assert_eq!((done.code, done.stdout.as_str()), (2, ""));
+    assert!(done.stderr.contains("'--wait <TIME>'"), "{}", done.stderr);
+}
+
+#[test]
+fn an_input_is_never_the_file_of_refused_lines() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("app.ndjson").to_str().unwrap().to_owned();
+    fs::write(&path, "not json\n").unwrap();
+    let again = folder.path().join(".").join("app.ndjson").to_str().unwrap().to_owned();
+    let done = run(["publish", "--to", "http://127.0.0.1:1", "--refused", &again, &path]);
+    assert_eq!((done.code, done.stdout.as_str()), (2, ""));
+    assert!(done.stderr.contains("which is read: it would be lost"), "{}", done.stderr);
+    assert_eq!(fs::read_to_string(&path).unwrap(), "not json\n");
+}
+
+#[test]
+fn what_is_compressed_is_told_with_what_unpacks_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("d.gz").to_str().unwrap().to_owned();
+    fs::write(&path, b"\x1F\x8B\x08\x00").unwrap();
+    let told = format!("error: {path} is gzip: `zcat {path} | metricast … -` reads it\n");
+    for arguments in [vec!["format", &path], vec!["publish", "--to", "http://127.0.0.1:1", &path]] {
+        let done = run(arguments);
+        assert_eq!((done.code, done.stdout.as_str(), &done.stderr), (2, "", &told));
+    }
+    let done = super::run_with_input(&mut metricast::command(["format"]), b"\x28\xB5\x2F\xFD");
+    assert_eq!((done.code, done.stdout.as_str()), (2, ""));
+    assert!(done.stderr.contains("<stdin> is zstd: "), "{}", done.stderr);
+}
+
+#[test]
 fn publishing_to_nobody_is_a_usage_error_with_a_hint() {
     let done = run(["publish", "no.ndjson"]);
     assert_eq!((done.code, done.stdout.as_str()), (2, ""));
@@ -67,6 +101,7 @@ fn a_config_that_is_not_there_is_named() {
     let done = run(["run", "-c", "no/such.toml"]);
     assert_eq!(done.code, 2);
     assert!(done.stderr.starts_with("error: cannot read the config no/such.toml: "), "{}", done.stderr);
+    assert_eq!(done.stderr.matches("os error 2").count(), 1, "{}", done.stderr);
 }
 
 #[test]

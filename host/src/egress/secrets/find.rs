@@ -23,6 +23,12 @@ pub enum SecretProblem {
         "write {{ secret = \"env:NAME\" }}, {{ secret = \"file:PATH\" }} or {{ basic = {{ user = \"…\", secret = \"env:NAME\" }} }}"
     )]
     Form,
+    /// A Basic pair that is not marked as one.
+    #[error("a user with a secret is written so: {0} = {{ basic = {{ user = \"…\", secret = \"env:NAME\" }} }}")]
+    BarePair(String),
+    /// Nearly a form.
+    #[error("unknown key `{0}`; did you mean `secret`?")]
+    Misspelt(String),
     /// No such variable.
     #[error("the environment variable {0} is not set")]
     NotSet(String),
@@ -116,8 +122,34 @@ pub(super) type Reader<'r> = &'r dyn Fn(&Reference<'_>) -> Result<String, Secret
 /// Replaces each secret in `config` by a placeholder and returns both.
 pub(super) fn take(config: &mut Value, read: Reader<'_>) -> Result<Vec<(String, Secret)>, SecretError> {
     let mut found = Vec::new();
-    walk(config, &mut String::new(), read, &mut found)?;
+    // The settings as a whole are no secret, whatever their keys are called.
+    members(config, &mut String::new(), read, &mut found)?;
     Ok(found)
+}
+
+/// The path of each secret's key, and where its value is, in settings whose secrets could be taken.
+pub(super) fn references(config: &Value) -> Vec<(String, String)> {
+    let mut found = Vec::new();
+    collect(config, "", &mut found);
+    found
+}
+
+fn collect(value: &Value, path: &str, found: &mut Vec<(String, String)>) {
+    let reference = value.get("secret").or_else(|| value.get("basic")?.get("secret")).and_then(Value::as_str);
+    if let Some(reference) = reference.filter(|_| !path.is_empty()) {
+        found.push((path.to_owned(), reference.to_owned()));
+        return;
+    }
+    match value {
+        Value::Array(items) => {
+            items.iter().enumerate().for_each(|(index, item)| collect(item, &format!("{path}[{index}]"), found));
+        }
+        Value::Object(members) => members.iter().for_each(|(key, member)| {
+            let path = if path.is_empty() { key.clone() } else { format!("{path}.{key}") };
+            collect(member, &path, found);
+        }),
+        _ => {}
+    }
 }
 
 fn walk(
@@ -126,13 +158,22 @@ fn walk(
     read: Reader<'_>,
     found: &mut Vec<(String, Secret)>,
 ) -> Result<(), SecretError> {
-    let secret = value.as_object().and_then(|object| secret_of(object, read));
+    let secret = value.as_object().and_then(|object| secret_of(object, path, read));
     if let Some(secret) = secret.transpose().map_err(|problem| SecretError { key: path.clone(), problem })? {
         let placeholder = placeholder();
         *value = Value::String(placeholder.clone());
         found.push((placeholder, secret));
         return Ok(());
     }
+    members(value, path, read, found)
+}
+
+fn members(
+    value: &mut Value,
+    path: &mut String,
+    read: Reader<'_>,
+    found: &mut Vec<(String, Secret)>,
+) -> Result<(), SecretError> {
     match value {
         Value::Array(items) => items
             .iter_mut()
@@ -161,7 +202,14 @@ fn below(
 }
 
 /// The secret that an object stands for; `None` where it is no such object.
-fn secret_of(object: &Map<String, Value>, read: Reader<'_>) -> Option<Result<Secret, SecretProblem>> {
+fn secret_of(object: &Map<String, Value>, path: &str, read: Reader<'_>) -> Option<Result<Secret, SecretProblem>> {
+    if let Some(key) = misspelt(object) {
+        return Some(Err(SecretProblem::Misspelt(key.to_owned())));
+    }
+    if object.len() == 2 && ["user", "secret"].iter().all(|key| object.get(*key).is_some_and(Value::is_string)) {
+        let key = path.rsplit('.').next().unwrap_or(path);
+        return Some(Err(SecretProblem::BarePair(key.to_owned())));
+    }
     if let Some(basic) = object.get("basic").and_then(Value::as_object) {
         return Some(if object.len() == 1 { pair(basic, read) } else { Err(SecretProblem::Form) });
     }
@@ -170,6 +218,14 @@ fn secret_of(object: &Map<String, Value>, read: Reader<'_>) -> Option<Result<Sec
         Some(reference) if object.len() == 1 => single(reference, read).map(Secret::new),
         _ => Err(SecretProblem::Form),
     })
+}
+
+/// The one key of an object that is nearly `secret`, with a reference behind it.
+fn misspelt(object: &Map<String, Value>) -> Option<&str> {
+    const NEAR_ENOUGH: f64 = 0.8;
+    let (key, value) = object.iter().next().filter(|_| object.len() == 1)?;
+    let refers = value.as_str().is_some_and(|text| Reference::parse(text).is_ok());
+    (refers && key != "secret" && strsim::jaro_winkler(&key.to_lowercase(), "secret") >= NEAR_ENOUGH).then_some(key)
 }
 
 fn single(reference: &str, read: Reader<'_>) -> Result<String, SecretProblem> {
@@ -241,6 +297,26 @@ mod tests {
     }
 
     #[test]
+    fn settings_with_a_key_named_basic_are_no_secret_themselves() {
+        let mut config = json!({ "basic": { "basic": { "user": "u", "secret": "env:KEY" } } });
+        assert_eq!(references(&config), [("basic".to_owned(), "env:KEY".to_owned())]);
+        assert_eq!(take(&mut config, &values).unwrap().len(), 1);
+        assert!(config["basic"].is_string());
+        let mut bare = json!({ "basic": { "user": "u", "secret": "env:KEY" } });
+        assert_eq!(
+            take(&mut bare, &values).unwrap_err().to_string(),
+            "basic: a user with a secret is written so: basic = { basic = { user = \"…\", secret = \"env:NAME\" } }"
+        );
+    }
+
+    #[test]
+    fn where_secrets_come_from_can_be_told() {
+        let config = json!({ "api_key": { "secret": "env:KEY" }, "deep": [{ "token": { "secret": "file:key" } }] });
+        let told: Vec<String> = references(&config).iter().map(|(key, from)| format!("{key} {from}")).collect();
+        assert_eq!(told, ["api_key env:KEY", "deep[0].token file:key"]);
+    }
+
+    #[test]
     fn what_cannot_be_had_is_an_error_with_its_key() {
         for (secret, words) in [
             (json!({ "secret": "env:METRICAST_TEST_NOT_SET" }), "METRICAST_TEST_NOT_SET is not set"),
@@ -251,6 +327,7 @@ mod tests {
             (json!({ "secret": "hunter2" }), "write { secret = \"env:NAME\" }"),
             (json!({ "secret": "env:" }), "write { secret"),
             (json!({ "secret": 5 }), "write { secret"),
+            (json!({ "secert": "env:KEY" }), "unknown key `secert`; did you mean `secret`?"),
             (json!({ "secret": "env:KEY", "more": 1 }), "write { secret"),
             (json!({ "basic": { "user": "u" } }), "write { secret"),
             (json!({ "basic": { "user": "u:v", "secret": "env:KEY" } }), "no colon"),
