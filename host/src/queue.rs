@@ -215,19 +215,20 @@ impl Shared {
         if state.closed {
             return Err(AppendError::Closed);
         }
+        if batch.is_empty() {
+            return Ok(None);
+        }
         let bytes = batch.byte_len();
         if state.bytes > 0 && state.bytes + bytes > self.max_bytes {
             return Ok(Some(batch));
         }
-        if !batch.is_empty() {
-            let first = state.next;
-            let batch = Arc::new(batch.placed(&state.epoch, first));
-            state.next += batch.len() as u64;
-            state.bytes += bytes;
-            let next = state.next;
-            state.entries.push_back(Entry { batch, first, next });
-            state.drop_released();
-        }
+        let first = state.next;
+        let batch = Arc::new(batch.placed(&state.epoch, first));
+        state.next += batch.len() as u64;
+        state.bytes += bytes;
+        let next = state.next;
+        state.entries.push_back(Entry { batch, first, next });
+        state.drop_released();
         drop(state);
         self.appended.notify_waiters();
         Ok(None)

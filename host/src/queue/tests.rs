@@ -73,6 +73,7 @@ async fn a_batch_that_is_larger_than_the_queue_goes_in_alone() {
     let reader = queue.reader();
     queue.append(batch(9)).await.unwrap();
     assert_eq!(queue.append_within(batch(1), Duration::ZERO).await, Err(AppendError::Full));
+    assert_eq!(queue.append_within(batch(0), Duration::ZERO).await, Ok(()), "nothing needs no room");
     reader.release(9);
     queue.append_within(batch(1), Duration::ZERO).await.unwrap();
 }
