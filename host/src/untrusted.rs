@@ -13,7 +13,8 @@ use serde_json::Value;
 use crate::bindings::types as raw;
 use crate::limits::{LimitHit, Limits};
 use crate::plugin::{
-    Description, Exposition, Fault, Flushed, LateRejection, Profile, PublishError, Receipt, Rejection, Saved,
+    Description, Exposition, Fault, Finding, Flushed, LateRejection, Profile, PublishError, Receipt, Rejection, Saved,
+    Snippet, Verdict,
 };
 
 /// No backend's wish to wait is longer.
@@ -24,10 +25,13 @@ const NAME: usize = 128;
 const SCHEMA: usize = 1 << 20;
 /// Pairs of `extra`.
 const EXTRA: usize = 64;
+/// Findings of a probe, snippets of a config.
+const ANSWERS: usize = 256;
+/// Bytes of a snippet's text.
+const SNIPPET: usize = 256 << 10;
 
 pub(crate) fn description(raw: raw::Description, limits: &Limits) -> Result<Description, Fault> {
-    let name_is_plain = raw.name.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-');
-    if !name_is_plain || raw.name.is_empty() || raw.name.len() > NAME {
+    if !is_plain_name(&raw.name) {
         return Err(broken(format!("its name {:?} is not short, lower case, with hyphens", text(&raw.name, NAME))));
     }
     if raw.version.is_empty() || raw.version.len() > NAME || !raw.version.bytes().all(|byte| byte.is_ascii_graphic()) {
@@ -144,6 +148,39 @@ pub(crate) fn publish_error(raw: raw::PublishError, limits: &Limits) -> PublishE
     }
 }
 
+pub(crate) fn findings(raw: Vec<raw::Finding>, limits: &Limits) -> Result<Vec<Finding>, Fault> {
+    bounded("findings", raw.len(), ANSWERS)?;
+    let finding = |raw: raw::Finding| Finding {
+        of: text(&raw.of, limits.text),
+        question: text(&raw.question, NAME),
+        verdict: match raw.verdict {
+            raw::Verdict::Good => Verdict::Good,
+            raw::Verdict::Warning => Verdict::Warning,
+            raw::Verdict::Bad => Verdict::Bad,
+            raw::Verdict::Unknown => Verdict::Unknown,
+        },
+        answer: text(&raw.answer, limits.text),
+        fix: text(&raw.fix, limits.text),
+    };
+    Ok(raw.into_iter().map(finding).collect())
+}
+
+pub(crate) fn snippets(raw: Vec<raw::Snippet>, limits: &Limits) -> Result<Vec<Snippet>, Fault> {
+    bounded("snippets", raw.len(), ANSWERS)?;
+    let snippet = |raw: raw::Snippet| {
+        if !is_plain_name(&raw.name) {
+            return Err(broken(format!(
+                "a snippet's name {:?} is not short, lower case, with hyphens",
+                text(&raw.name, NAME)
+            )));
+        }
+        bounded("snippet bytes", raw.text.len(), SNIPPET)?;
+        let lines = raw.text.lines().map(|line| text(line, SNIPPET) + "\n").collect();
+        Ok(Snippet { name: raw.name, about: text(&raw.about, limits.text), text: lines })
+    };
+    raw.into_iter().map(snippet).collect()
+}
+
 /// A stranger's words in at most `limit` bytes, on one line, without control characters.
 pub(crate) fn text(words: &str, limit: usize) -> String {
     const MORE: &str = "…";
@@ -152,6 +189,11 @@ pub(crate) fn text(words: &str, limit: usize) -> String {
     let shown = words[..cut].chars().map(|char| if char.is_control() { ' ' } else { char });
     let more = if cut < words.len() { MORE } else { "" };
     shown.chain(more.chars()).collect()
+}
+
+fn is_plain_name(name: &str) -> bool {
+    let is_plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+    !name.is_empty() && name.len() <= NAME && name.bytes().all(is_plain)
 }
 
 fn unique(indexes: impl Iterator<Item = u32> + Clone, records: usize, whose: &str) -> Result<(), Fault> {

@@ -39,6 +39,18 @@ impl<P: Publisher> Guest for Plugin<P> {
         config::parse::<P>(&config)?;
         Ok(())
     }
+
+    fn probe(config: String) -> Result<Vec<wit::Finding>, wit::PublishError> {
+        panic::log_panics();
+        let findings = P::probe(&config::parse::<P>(&config)?);
+        Ok(findings.into_iter().map(wit::Finding::from).collect())
+    }
+
+    fn snippets(config: String) -> Result<Vec<wit::Snippet>, wit::PublishError> {
+        panic::log_panics();
+        let snippets = P::snippets(&config::parse::<P>(&config)?);
+        Ok(snippets.into_iter().map(wit::Snippet::from).collect())
+    }
 }
 
 impl<P: Publisher> GuestPublisher for Open<P> {

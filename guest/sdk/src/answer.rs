@@ -129,6 +129,45 @@ pub struct Saved {
     pub next_offset: u64,
 }
 
+/// How a [`Finding`] stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// As it should be.
+    Good,
+    /// Records will arrive, and something about them may surprise.
+    Warning,
+    /// Records will not arrive.
+    Bad,
+    /// It could not be asked.
+    Unknown,
+}
+
+/// One thing that a probe asked of the backend.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Finding {
+    /// What was asked of, where there are several: an origin, a stream. Empty: the backend as a whole.
+    pub of: String,
+    /// What was asked, in a few words: `reachable`.
+    pub question: String,
+    /// How it stands.
+    pub verdict: Verdict,
+    /// The answer, for a person.
+    pub answer: String,
+    /// What to do about it. Empty where the verdict is good.
+    pub fix: String,
+}
+
+/// Something to paste into the backend's own set-up.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Snippet {
+    /// Short, lower case, with hyphens: `role`.
+    pub name: &'static str,
+    /// What it is, and where it goes.
+    pub about: String,
+    /// The text itself.
+    pub text: String,
+}
+
 /// What a scrape answers.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Exposition {

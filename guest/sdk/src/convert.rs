@@ -155,6 +155,24 @@ impl From<answer::Profile> for wit::Profile {
     }
 }
 
+impl From<answer::Finding> for wit::Finding {
+    fn from(finding: answer::Finding) -> Self {
+        let verdict = match finding.verdict {
+            answer::Verdict::Good => wit::Verdict::Good,
+            answer::Verdict::Warning => wit::Verdict::Warning,
+            answer::Verdict::Bad => wit::Verdict::Bad,
+            answer::Verdict::Unknown => wit::Verdict::Unknown,
+        };
+        Self { of: finding.of, question: finding.question, verdict, answer: finding.answer, fix: finding.fix }
+    }
+}
+
+impl From<answer::Snippet> for wit::Snippet {
+    fn from(snippet: answer::Snippet) -> Self {
+        Self { name: snippet.name.to_owned(), about: snippet.about, text: snippet.text }
+    }
+}
+
 impl From<answer::Saved> for wit::Saved {
     fn from(saved: answer::Saved) -> Self {
         Self { version: saved.version, state: saved.state, next_offset: saved.next_offset }

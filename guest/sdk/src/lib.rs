@@ -51,7 +51,9 @@ pub mod log;
 mod panic;
 mod publisher;
 
-pub use answer::{Exposition, Flushed, LateRejection, Profile, PublishError, Receipt, Rejection, Saved};
+pub use answer::{
+    Exposition, Finding, Flushed, LateRejection, Profile, PublishError, Receipt, Rejection, Saved, Snippet, Verdict,
+};
 pub use metricast_records::{
     Attributes, Batch, Event, EventMetrics, Metrics, MetricsRef, Network, NetworkMetrics, Outcome, Record, batch,
     dictionary, time,

@@ -3,7 +3,7 @@
 use metricast_records::Batch;
 use serde::de::DeserializeOwned;
 
-use crate::answer::{Exposition, Flushed, Profile, PublishError, Receipt, Saved};
+use crate::answer::{Exposition, Finding, Flushed, Profile, PublishError, Receipt, Saved, Snippet};
 
 /// Who a plugin is and what config it takes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,6 +32,19 @@ pub trait Publisher: Sized + 'static {
     fn check(config: &Self::Config) -> Result<(), PublishError> {
         let _ = config;
         Ok(())
+    }
+
+    /// What the backend says to a config before any record is sent. Asks and changes nothing; what hangs on something
+    /// that already failed is left out.
+    fn probe(config: &Self::Config) -> Vec<Finding> {
+        let _ = config;
+        Vec::new()
+    }
+
+    /// What a person needs to set the backend up, ready to paste. Without I/O.
+    fn snippets(config: &Self::Config) -> Vec<Snippet> {
+        let _ = config;
+        Vec::new()
     }
 
     /// Opens a publisher, with the state that an earlier one's `snapshot` gave. May talk to the backend.

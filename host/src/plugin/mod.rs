@@ -7,6 +7,7 @@
 //! A [`Plugin`] is code: found, compiled, its imports and exports judged, asked once what it is. An [`Instance`] is one
 //! open publisher in a sandbox of its own, owned by one task; what it answers has passed [`crate::untrusted`].
 
+mod advice;
 mod fault;
 mod instance;
 mod load;
@@ -27,6 +28,7 @@ use crate::egress::Egress;
 use crate::engine::{Engine, EngineError};
 use crate::limits::Limits;
 use crate::untrusted;
+use advice::Advice;
 use publisher::OpenPublisher;
 use sandbox::{Sandbox, Surroundings};
 use surface::Surface;
@@ -37,7 +39,10 @@ pub use load::{LoadError, LoadProblem};
 pub(crate) use log::Identity;
 pub use runtime::PluginRuntime;
 pub use source::{PluginSource, SourceError, bundled};
-pub use types::{Description, Exposition, Flushed, LateRejection, Profile, PublishError, Receipt, Rejection, Saved};
+pub use types::{
+    Description, Exposition, Finding, Flushed, LateRejection, Profile, PublishError, Receipt, Rejection, Saved,
+    Snippet, Verdict,
+};
 
 /// Loads plugins into one engine; cheap to clone.
 #[derive(Clone)]
@@ -159,15 +164,38 @@ impl Plugin {
     /// # Errors
     /// The plugin's judgement, or the fault that ended it.
     pub async fn check(&self, config: &str, limits: &Limits) -> Result<(), CallError> {
-        let (pre, identity) = (self.loaded.code.pre.clone(), self.identity(self.loaded.label.clone()));
-        let (config, limits) = (config.to_owned(), limits.clone());
-        let checking = async move {
-            let mut sandbox = Sandbox::new(&pre, identity, &Egress::closed(), &limits).await?;
-            let (watch, guest, store) = sandbox.ready();
-            let judged = watch.bound(guest.call_check(store, &config)).await?;
-            judged.map_err(|error| untrusted::publish_error(error, &limits).into())
-        };
-        self.loaded.runtime.spawn(checking).await.unwrap_or(Err(Fault::Gone.into()))
+        let (mut advice, config) = (self.advice(self.loaded.label.clone(), limits), config.to_owned());
+        self.on_own_thread(async move { advice.check(&config).await }).await
+    }
+
+    /// Lets the plugin ask the backend of a config how it stands, with the egress that its publisher will have.
+    ///
+    /// # Errors
+    /// As [`check`](Self::check).
+    pub async fn probe(&self, options: OpenOptions) -> Result<Vec<Finding>, CallError> {
+        let OpenOptions { publisher, config, egress, limits, .. } = options;
+        let mut advice = self.advice(publisher, &limits).with_egress(egress);
+        self.on_own_thread(async move { advice.probe(&config).await }).await
+    }
+
+    /// What a person needs to set the backend of a config up.
+    ///
+    /// # Errors
+    /// As [`check`](Self::check).
+    pub async fn snippets(&self, config: &str, limits: &Limits) -> Result<Vec<Snippet>, CallError> {
+        let (mut advice, config) = (self.advice(self.loaded.label.clone(), limits), config.to_owned());
+        self.on_own_thread(async move { advice.snippets(&config).await }).await
+    }
+
+    fn advice(&self, publisher: Arc<str>, limits: &Limits) -> Advice {
+        Advice::new(self.loaded.code.pre.clone(), self.identity(publisher), limits.clone())
+    }
+
+    async fn on_own_thread<T: Send + 'static>(
+        &self,
+        call: impl Future<Output = Result<T, CallError>> + Send + 'static,
+    ) -> Result<T, CallError> {
+        self.loaded.runtime.spawn(call).await.unwrap_or(Err(Fault::Gone.into()))
     }
 
     /// Opens a publisher in a sandbox of its own.

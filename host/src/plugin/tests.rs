@@ -71,6 +71,8 @@ async fn a_plugin_lives_through_all_of_its_calls() {
     );
     assert!(plugin.digest().starts_with("sha256:"));
     plugin.check("{}", &quick()).await.unwrap();
+    assert_eq!(plugin.probe(options()).await.unwrap(), []);
+    assert_eq!(plugin.snippets("{}", &quick()).await.unwrap(), []);
 
     let instance = plugin.open(options()).await.unwrap();
     assert!(instance.profile().scrapes && !instance.profile().stateful);

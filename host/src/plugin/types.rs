@@ -111,6 +111,45 @@ pub struct Exposition {
     pub body: Bytes,
 }
 
+/// How a [`Finding`] stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// As it should be.
+    Good,
+    /// Records will arrive, and something about them may surprise.
+    Warning,
+    /// Records will not arrive.
+    Bad,
+    /// It could not be asked.
+    Unknown,
+}
+
+/// One thing that a probe asked of the backend; each text fits on a line.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Finding {
+    /// What was asked of: an origin, a stream; empty for the backend as a whole.
+    pub of: String,
+    /// What was asked, in a few words.
+    pub question: String,
+    /// How it stands.
+    pub verdict: Verdict,
+    /// The answer, for a person.
+    pub answer: String,
+    /// What to do about it; empty where the verdict is good.
+    pub fix: String,
+}
+
+/// Something to paste into the backend's own set-up.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Snippet {
+    /// Short, lower case, with hyphens: `role`.
+    pub name: String,
+    /// What it is, and where it goes, on one line.
+    pub about: String,
+    /// The text itself: lines, without other control characters.
+    pub text: String,
+}
+
 /// A plugin's answer for a whole call that did not do what was asked. The host decides on the case, never on the words.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum PublishError {

@@ -139,3 +139,35 @@ fn an_exposition_has_a_content_type_that_is_a_header_value() {
         assert!(matches!(exposition(raw(content_type, 1), &limits), Err(Fault::Untrusted { .. })), "{content_type:?}");
     }
 }
+
+#[test]
+fn findings_are_bounded_and_fit_on_a_line() {
+    let raw = raw::Finding {
+        of: "http://a\u{1b}[2J".to_owned(),
+        question: "reachable".to_owned(),
+        verdict: raw::Verdict::Bad,
+        answer: "no\nway".to_owned(),
+        fix: "x".repeat(10_000),
+    };
+    let found = findings(vec![raw.clone()], &Limits::default()).unwrap().remove(0);
+    assert_eq!((found.of.as_str(), found.answer.as_str()), ("http://a [2J", "no way"));
+    assert_eq!((found.verdict, found.fix.len()), (Verdict::Bad, Limits::default().text));
+    let too_many = findings(vec![raw; 257], &Limits::default()).unwrap_err();
+    assert_eq!(
+        too_many.to_string(),
+        "the plugin went beyond a limit: findings is limited to 256: 0 in use, 257 asked for"
+    );
+}
+
+#[test]
+fn snippets_keep_their_lines_and_nothing_else_that_controls_a_terminal() {
+    let snippet = |name: &str, text: &str| raw::Snippet {
+        name: name.to_owned(),
+        about: "for the\nadmin".to_owned(),
+        text: text.to_owned(),
+    };
+    let told = snippets(vec![snippet("role", "{\r\n  \"a\": \u{7}1\n}")], &Limits::default()).unwrap().remove(0);
+    assert_eq!((told.about.as_str(), told.text.as_str()), ("for the admin", "{\n  \"a\":  1\n}\n"));
+    let fault = snippets(vec![snippet("Role\n", "")], &Limits::default()).unwrap_err();
+    assert!(fault.to_string().contains("a snippet's name \"Role \" is not short"), "{fault}");
+}

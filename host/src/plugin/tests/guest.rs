@@ -11,6 +11,8 @@ use wit_parser::Resolve;
 pub(super) struct Guest {
     pub(super) describe: &'static str,
     pub(super) check: &'static str,
+    pub(super) probe: &'static str,
+    pub(super) snippets: &'static str,
     pub(super) open: &'static str,
     pub(super) publish: &'static str,
     pub(super) flush: &'static str,
@@ -31,6 +33,8 @@ impl Default for Guest {
         Self {
             describe: "(i32.const 0x100)",
             check: "(i32.const 0x200)",
+            probe: "(i32.const 0x200)",
+            snippets: "(i32.const 0x200)",
             open: KEEP_STATE,
             publish: ACCEPT_ALL,
             flush: "(i32.const 0x500)",
@@ -88,7 +92,7 @@ impl Guest {
     }
 
     fn module(&self) -> String {
-        let Self { describe, check, open, publish, flush, snapshot, scrape, start, table, .. } = self;
+        let Self { describe, check, probe, snippets, open, publish, flush, snapshot, scrape, start, table, .. } = self;
         let data = DATA.iter().chain(self.data);
         let data: Vec<_> = data.map(|(address, bytes)| format!("(data (i32.const {address}) \"{bytes}\")")).collect();
         let data = data.join("\n");
@@ -119,6 +123,8 @@ impl Guest {
                 (func (export "{interface}#describe") (result i32) {describe})
                 (func (export "{interface}#format-metrics") (param i32) (result i32) (unreachable))
                 (func (export "{interface}#check") (param $config i32) (param $length i32) (result i32) {check})
+                (func (export "{interface}#probe") (param $config i32) (param $length i32) (result i32) {probe})
+                (func (export "{interface}#snippets") (param $config i32) (param $length i32) (result i32) {snippets})
                 (func (export "{interface}#[static]publisher.open")
                     (param $config i32) (param $length i32) (param $has_state i32) (param $version i32)
                     (param $state i32) (param $state_length i32) (param $next_offset i64) (result i32)

@@ -1,0 +1,56 @@
+//! The contract's calls that need no open publisher: a plugin's judgement of a config, what it finds out about the
+//! backend, what it tells a person to set up.
+
+use super::Identity;
+use super::fault::CallError;
+use super::sandbox::{Sandbox, Surroundings};
+use super::types::{Finding, Snippet};
+use crate::bindings::PluginPre;
+use crate::egress::Egress;
+use crate::limits::Limits;
+use crate::untrusted;
+
+pub(super) struct Advice {
+    code: PluginPre<Surroundings>,
+    identity: Identity,
+    egress: Egress,
+    limits: Limits,
+}
+
+impl Advice {
+    /// From a plugin that reaches nothing.
+    pub(super) fn new(code: PluginPre<Surroundings>, identity: Identity, limits: Limits) -> Self {
+        Self { code, identity, egress: Egress::closed(), limits }
+    }
+
+    pub(super) fn with_egress(self, egress: Egress) -> Self {
+        Self { egress, ..self }
+    }
+
+    pub(super) async fn check(&mut self, config: &str) -> Result<(), CallError> {
+        let mut sandbox = self.sandbox().await?;
+        let (watch, guest, store) = sandbox.ready();
+        let judged = watch.bound(guest.call_check(store, config)).await?;
+        judged.map_err(|error| untrusted::publish_error(error, &self.limits).into())
+    }
+
+    pub(super) async fn probe(&mut self, config: &str) -> Result<Vec<Finding>, CallError> {
+        let mut sandbox = self.sandbox().await?;
+        let (watch, guest, store) = sandbox.ready();
+        let found = watch.bound(guest.call_probe(store, config)).await?;
+        let found = found.map_err(|error| untrusted::publish_error(error, &self.limits))?;
+        Ok(untrusted::findings(found, &self.limits)?)
+    }
+
+    pub(super) async fn snippets(&mut self, config: &str) -> Result<Vec<Snippet>, CallError> {
+        let mut sandbox = self.sandbox().await?;
+        let (watch, guest, store) = sandbox.ready();
+        let told = watch.bound(guest.call_snippets(store, config)).await?;
+        let told = told.map_err(|error| untrusted::publish_error(error, &self.limits))?;
+        Ok(untrusted::snippets(told, &self.limits)?)
+    }
+
+    async fn sandbox(&self) -> Result<Sandbox, CallError> {
+        Ok(Sandbox::new(&self.code, self.identity.clone(), &self.egress, &self.limits).await?)
+    }
+}
