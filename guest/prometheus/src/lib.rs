@@ -1,7 +1,7 @@
 //! The plugin for Prometheus: it aggregates records into metrics, and the host asks it for the page when a scrape comes.
 //!
 //! It holds its whole state: a snapshot carries the registry and the offset up to which records are in it, so that a
-//! batch that comes again counts once. It opens no connection and listens at no port.
+//! batch that comes again counts once. It listens at no port, and reaches a Prometheus only to ask it for a check.
 //!
 //! ```
 //! use metricast_prometheus::{Config, PrometheusPublisher};
@@ -31,12 +31,16 @@ mod metrics;
 mod networks;
 mod options;
 mod pairs;
+mod probe;
 mod recorder;
+mod snippet;
 mod tags;
 mod trace;
 mod turns;
 
-use metricast_sdk::{Batch, Description, Exposition, Profile, PublishError, Publisher, Receipt, Saved, log};
+use metricast_sdk::{
+    Batch, Description, Exposition, Finding, Profile, PublishError, Publisher, Receipt, Saved, Snippet, log,
+};
 use metricast_series::{Registry, negotiate, snapshot};
 
 pub use label_options::{AttributeLabel, Label};
@@ -63,6 +67,14 @@ impl Publisher for PrometheusPublisher {
 
     fn check(config: &Config) -> Result<(), PublishError> {
         Options::try_from(config).map(drop)
+    }
+
+    fn probe(config: &Config) -> Vec<Finding> {
+        probe::findings(config)
+    }
+
+    fn snippets(config: &Config) -> Vec<Snippet> {
+        vec![snippet::scrape_config(config)]
     }
 
     fn open(config: Config, state: Option<Saved>) -> Result<Self, PublishError> {

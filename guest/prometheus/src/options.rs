@@ -38,6 +38,18 @@ pub struct Config {
     pub labels: BTreeMap<String, Label>,
     /// Whether exemplars are kept.
     pub exemplars: bool,
+    /// What the records are of; with `namespace` the job of the scrape.
+    pub service: Option<String>,
+    /// What the service belongs to.
+    pub namespace: Option<String>,
+    /// Where the service runs, such as `production`.
+    pub environment: Option<String>,
+    /// Which one of the service's this is.
+    pub instance: Option<String>,
+    /// The machine.
+    pub host: Option<String>,
+    /// The Prometheus that a check asks.
+    pub server: Option<String>,
 }
 
 /// A length of time, written as `60s` or `1h 30m`.
@@ -98,6 +110,12 @@ impl Default for Config {
             max_age: None,
             labels: BTreeMap::new(),
             exemplars: true,
+            service: None,
+            namespace: None,
+            environment: None,
+            instance: None,
+            host: None,
+            server: None,
         }
     }
 }
@@ -130,6 +148,8 @@ impl TryFrom<&Config> for Options {
     type Error = PublishError;
 
     fn try_from(config: &Config) -> Result<Self, PublishError> {
+        check_names(config)?;
+        check_server(config.server.as_deref())?;
         Ok(Self {
             histograms: config.histograms.into(),
             event_buckets: buckets("buckets.events", &config.buckets.events)?,
@@ -143,6 +163,37 @@ impl TryFrom<&Config> for Options {
             labels: Labels::checked(&config.labels)?,
             exemplars: config.exemplars,
         })
+    }
+}
+
+fn check_names(config: &Config) -> Result<(), PublishError> {
+    let names = [
+        ("service", &config.service),
+        ("namespace", &config.namespace),
+        ("environment", &config.environment),
+        ("instance", &config.instance),
+        ("host", &config.host),
+    ];
+    match names.into_iter().find(|(_, name)| name.as_ref().is_some_and(String::is_empty)) {
+        Some((key, _)) => Err(PublishError::misconfigured(key, "is empty: leave the key out")),
+        None => Ok(()),
+    }
+}
+
+fn check_server(server: Option<&str>) -> Result<(), PublishError> {
+    let Some(server) = server else {
+        return Ok(());
+    };
+    let wrong = |what: &str| Err(PublishError::misconfigured("server", what));
+    let rest = ["http://", "https://"].into_iter().find_map(|scheme| server.strip_prefix(scheme));
+    match rest {
+        None => wrong("needs a scheme, such as http://127.0.0.1:9090"),
+        Some("") => wrong("is no URL: write scheme, name and port, such as http://127.0.0.1:9090"),
+        Some(rest) if rest.contains('@') => wrong("has credentials in it: leave them out"),
+        Some(rest) if rest.contains(|c: char| c.is_whitespace() || c.is_control() || matches!(c, '?' | '#')) => {
+            wrong("has more in it than scheme, name, port and path: leave that out")
+        }
+        Some(_) => Ok(()),
     }
 }
 
