@@ -29,6 +29,7 @@ mod start;
 mod summary;
 mod table;
 mod terminal;
+mod textfile;
 
 use std::process::ExitCode;
 
