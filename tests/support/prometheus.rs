@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::fs;
 use std::io::Write as _;
+use std::path::Path;
 use std::process::{Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -50,16 +51,38 @@ impl Prometheus {
         Self::start(server, &config)
     }
 
+    /// Starts a Prometheus on blocks that promtool makes of OpenMetrics text, and which scrapes nothing.
+    ///
+    /// # Panics
+    /// Where promtool does not take the text: shows what it said.
+    pub fn on_blocks_of(server: Server, text: &Path) -> Option<Self> {
+        let create_blocks = |programs: &Path, data: &Path| {
+            let mut promtool = Command::new(programs.join("promtool"));
+            promtool.args(["tsdb", "create-blocks-from", "openmetrics"]).args([text, data]);
+            let output = promtool.output().expect("promtool starts");
+            let said = String::from_utf8_lossy(&output.stderr);
+            assert!(output.status.success() && data.is_dir(), "promtool: {} {said}", output.status);
+        };
+        Self::start_on(server, "scrape_configs: []\n", create_blocks)
+    }
+
     /// Starts a Prometheus with this configuration file.
     pub fn start(server: Server, config: &str) -> Option<Self> {
+        Self::start_on(server, config, |_, _| {})
+    }
+
+    /// `prepare` gets the folder of the server's programs and the data folder, which is not there yet.
+    fn start_on(server: Server, config: &str, prepare: impl FnOnce(&Path, &Path)) -> Option<Self> {
         let programs = require(server)?;
         let folder = Process::folder(server.name());
+        prepare(&programs, &folder.join("data"));
         let file = folder.join("prometheus.yml");
         fs::write(&file, config).expect("a config can be written");
         let port = ports::free();
         let mut command = Command::new(programs.join("prometheus"));
         command.arg(format!("--config.file={}", file.display()));
         command.arg(format!("--storage.tsdb.path={}", folder.join("data").display()));
+        command.arg("--storage.tsdb.retention.time=100y");
         command.arg(format!("--web.listen-address=127.0.0.1:{port}"));
         command.arg("--web.enable-remote-write-receiver");
         if server == Server::Prometheus3 {
@@ -85,10 +108,19 @@ impl Prometheus {
 
     /// What an expression gives now.
     pub fn query(&self, expression: &str) -> Vec<Sample> {
+        self.query_with(expression, "")
+    }
+
+    /// What an expression gave at a time, in seconds since the epoch.
+    pub fn query_at(&self, expression: &str, time: f64) -> Vec<Sample> {
+        self.query_with(expression, &format!("&time={time}"))
+    }
+
+    fn query_with(&self, expression: &str, more: &str) -> Vec<Sample> {
         let form: String = form_urlencoded::byte_serialize(expression.as_bytes()).collect();
         let request = Request::post(format!("{}/api/v1/query", self.url()));
         let request = request.header("content-type", "application/x-www-form-urlencoded");
-        let request = request.body(format!("query={form}").into_bytes()).expect("a request that can be");
+        let request = request.body(format!("query={form}{more}").into_bytes()).expect("a request that can be");
         let answer = client::send(&request).expect("Prometheus answers").expect_success(expression).json();
         assert_eq!(answer["data"]["resultType"], "vector", "{expression}");
         answer["data"]["result"].as_array().expect("a list of series").iter().map(sample).collect()
