@@ -77,7 +77,7 @@ fn a_bad_line_is_named_and_the_rest_is_stored() {
     let running = running("");
     let some = post(&running.url, &[], format!("{GOOD}\n{{\"event_name\": 7}}\n{GOOD}\n").into());
     assert_eq!(some.status, 200);
-    let reason = "event_name: text, and this is the number 7";
+    let reason = "event_name: must be text, and this is the number 7";
     assert_eq!(some.json(), json!({"accepted": 2, "refused": [{"line": 2, "reason": reason}]}));
     let none = post(&running.url, &[], b"no JSON".to_vec());
     assert_eq!((none.status, &none.json()["accepted"]), (400, &Value::from(0)));
