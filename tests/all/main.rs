@@ -3,6 +3,7 @@
 
 mod cli;
 mod ingest;
+mod input;
 mod opensearch;
 mod plugin;
 mod prometheus;
