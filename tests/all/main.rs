@@ -4,6 +4,7 @@
 mod backfill;
 mod cli;
 mod ingest;
+mod input;
 mod opensearch;
 mod plugin;
 mod prometheus;
