@@ -2,12 +2,11 @@
 #![expect(clippy::unwrap_used, reason = "a helper of tests reports by panicking")]
 
 mod cli;
+mod elasticsearch;
 mod ingest;
-mod opensearch;
 mod plugin;
 mod prometheus;
 mod readme;
-mod search;
 mod servers;
 mod truth;
 mod wit;
