@@ -3,13 +3,13 @@
 
 mod backfill;
 mod cli;
+mod elasticsearch;
 mod ingest;
 mod input;
-mod opensearch;
+mod over_time;
 mod plugin;
 mod prometheus;
 mod readme;
-mod search;
 mod servers;
 mod truth;
 mod wit;

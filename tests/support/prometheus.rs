@@ -111,12 +111,7 @@ impl Prometheus {
     }
 
     /// `prepare` gets the folder of the server's programs and the data folder, which is not there yet.
-    fn start_on(
-        server: Server,
-        config: &str,
-        arguments: &[&str],
-        prepare: impl FnOnce(&Path, &Path),
-    ) -> Option<Self> {
+    fn start_on(server: Server, config: &str, arguments: &[&str], prepare: impl FnOnce(&Path, &Path)) -> Option<Self> {
         let programs = require(server)?;
         let folder = Process::folder(server.name());
         prepare(&programs, &folder.join("data"));
