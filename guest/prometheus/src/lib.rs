@@ -21,19 +21,25 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod caps;
 mod clock;
 mod events;
+mod finder;
 mod known;
+mod label_options;
 mod metrics;
 mod networks;
 mod options;
 mod pairs;
 mod recorder;
+mod tags;
+mod trace;
 mod turns;
 
 use metricast_sdk::{Batch, Description, Exposition, Profile, PublishError, Publisher, Receipt, Saved, log};
 use metricast_series::{Registry, negotiate, snapshot};
 
+pub use label_options::{AttributeLabel, Label};
 use metrics::Metrics;
 use options::Options;
 pub use options::{BucketLists, Config, Histograms, Time};
