@@ -4,6 +4,7 @@
 mod cli;
 mod ingest;
 mod input;
+mod input_limits;
 mod opensearch;
 mod plugin;
 mod prometheus;
