@@ -4,12 +4,12 @@
 //! [`Workshop::prepare`] does all that needs no I/O beyond this machine, and is what `metricast check` shows;
 //! [`Pipeline::start`] opens the publishers; [`Pipeline::drain`] ends them.
 
+mod exposition;
 mod report;
+mod workshop;
 
-use std::collections::BTreeMap;
 use std::io;
 use std::net::SocketAddr;
-use std::path::Path;
 use std::time::Duration;
 
 use futures::future::join_all;
@@ -18,18 +18,19 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep, timeout};
 
-use crate::config::{self, Checked};
+use crate::config::Checked;
 use crate::delivery::sandbox::PluginOpener;
 use crate::delivery::{Delivery, Opened, Settings};
-use crate::egress::{SecretError, Secrets};
-use crate::engine::{Engine, EngineError, EngineOptions};
-use crate::grants::{GrantError, Grants};
-use crate::limits::Limits;
-use crate::plugin::{CallError, Instance, LoadError, Loader, OpenOptions, Plugin, PluginRuntime, PluginSource};
+use crate::egress::SecretError;
+use crate::engine::EngineError;
+use crate::grants::GrantError;
+use crate::plugin::{CallError, Instance, LoadError};
 use crate::queue::Queue;
 use crate::scrape::Scraped;
 
+pub use exposition::ExpositionError;
 pub use report::Report;
+pub use workshop::{Prepared, Workshop};
 
 /// How many instances of one publisher work side by side at most.
 const MAX_INSTANCES: u32 = 4;
@@ -37,13 +38,6 @@ const MAX_INSTANCES: u32 = 4;
 const MAX_UNSAVED: usize = 8 << 20;
 /// How often a drain looks whether something moves.
 const LOOK: Duration = Duration::from_millis(20);
-
-/// What loads plugins.
-#[derive(Clone)]
-pub struct Workshop {
-    loader: Loader,
-    runtime: PluginRuntime,
-}
 
 /// The workshop cannot be set up.
 #[derive(Debug, thiserror::Error)]
@@ -54,15 +48,6 @@ pub enum WorkshopError {
     /// No engine.
     #[error(transparent)]
     Engine(#[from] EngineError),
-}
-
-/// A publisher that can be opened.
-pub struct Prepared {
-    /// Its plugin.
-    pub plugin: Plugin,
-    /// What it may reach.
-    pub grants: Grants,
-    options: OpenOptions,
 }
 
 /// Why a publisher of the config cannot be opened.
@@ -105,67 +90,12 @@ pub enum StartProblem {
     NothingToScrape,
 }
 
-impl Workshop {
-    /// Sets up an engine and threads for plugins.
-    ///
-    /// # Errors
-    /// Where the machine has neither.
-    pub fn new(options: &EngineOptions) -> Result<Self, WorkshopError> {
-        let runtime = PluginRuntime::new()?;
-        let loader = Loader::new(&Engine::new(options)?, &runtime)?;
-        Ok(Self { loader, runtime })
-    }
-
-    /// Loads a plugin.
-    ///
-    /// # Errors
-    /// With what makes it unfit.
-    pub async fn load(&self, source: &PluginSource, limits: &Limits) -> Result<Plugin, LoadError> {
-        self.loader.load(source, limits).await
-    }
-
-    /// Loads a publisher's plugin and lets it judge its settings; secrets are read (from files below
-    /// `folder` where their path is relative), nothing is sent.
-    ///
-    /// # Errors
-    /// With what is wrong.
-    pub async fn prepare(&self, publisher: &config::Publisher, folder: &Path) -> Result<Prepared, StartProblem> {
-        let plugin = self.load(&publisher.plugin, &publisher.limits).await?;
-        prepare(plugin, publisher, folder).await
-    }
-
-    /// As [`prepare`](Self::prepare) for all publishers, each plugin loaded once.
-    async fn prepare_all(&self, config: &Checked) -> Result<Vec<Prepared>, StartError> {
-        let mut plugins: BTreeMap<String, Plugin> = BTreeMap::new();
-        let mut prepared = Vec::new();
-        for (index, publisher) in config.publishers.iter().enumerate() {
-            let at = |problem| StartError { publisher: index, problem };
-            let source = publisher.plugin.to_string();
-            let plugin = match plugins.get(&source) {
-                Some(plugin) => plugin.clone(),
-                None => self.load(&publisher.plugin, &publisher.limits).await.map_err(|error| at(error.into()))?,
-            };
-            plugins.insert(source, plugin.clone());
-            prepared.push(prepare(plugin, publisher, &config.folder).await.map_err(at)?);
-        }
-        Ok(prepared)
-    }
-}
-
-async fn prepare(plugin: Plugin, publisher: &config::Publisher, folder: &Path) -> Result<Prepared, StartProblem> {
-    let mut settings = publisher.config.clone();
-    let grants = Grants::from_config(&plugin.description().config_schema, &settings, &publisher.allow)?;
-    let secrets = Secrets::extract(&mut settings, folder)?;
-    let settings = settings.to_string();
-    plugin.check(&settings, &publisher.limits).await?;
-    let options = OpenOptions::new(&publisher.name, &settings, grants.clone(), secrets, publisher.limits.clone());
-    Ok(Prepared { plugin, grants, options })
-}
-
 /// Running publishers behind one queue.
 pub struct Pipeline {
     queue: Queue,
     deliveries: Vec<Delivery<Instance>>,
+    /// Names of those that have something to scrape.
+    scraped: Vec<String>,
     scrapes: Vec<JoinHandle<io::Result<()>>>,
     stop_scrapes: watch::Sender<bool>,
 }
@@ -208,7 +138,7 @@ impl Pipeline {
         });
         let deliveries = deliveries.collect();
         let (stop_scrapes, _) = watch::channel(false);
-        let mut pipeline = Self { queue, deliveries, scrapes: Vec::new(), stop_scrapes };
+        let mut pipeline = Self { queue, deliveries, scraped: Vec::new(), scrapes: Vec::new(), stop_scrapes };
         pipeline.opened(config, scrapes).await?;
         Ok(pipeline)
     }
@@ -227,13 +157,11 @@ impl Pipeline {
             if !has_scrapes && listen.stated {
                 return Err(at(StartProblem::NothingToScrape));
             }
-            match (has_scrapes, scrapes) {
-                (true, Scrapes::Served) => self.listen(index, listen.address).await.map_err(at)?,
-                (true, Scrapes::Off) => {
-                    let publisher = &config.publishers[index].name;
-                    tracing::warn!(publisher, "nobody can scrape it: its metrics end with this process");
-                }
-                (false, _) => {}
+            if has_scrapes {
+                self.scraped.push(config.publishers[index].name.clone());
+            }
+            if has_scrapes && scrapes == Scrapes::Served {
+                self.listen(index, listen.address).await.map_err(at)?;
             }
         }
         Ok(())
