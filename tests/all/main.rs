@@ -1,9 +1,12 @@
 //! The tests of the whole system, in one program.
 #![expect(clippy::unwrap_used, reason = "a helper of tests reports by panicking")]
 
+mod backfill;
 mod cli;
 mod elasticsearch;
 mod ingest;
+mod input;
+mod over_time;
 mod plugin;
 mod prometheus;
 mod readme;
