@@ -82,6 +82,7 @@ macro_rules! on_each_engine {
     ($($checks:tt)+) => {
         tests_on!(Elasticsearch7 as elasticsearch_7: $($checks)+);
         tests_on!(Elasticsearch8 as elasticsearch_8: $($checks)+);
+        tests_on!(Elasticsearch9 as elasticsearch_9: $($checks)+);
         tests_on!(OpenSearch2 as opensearch_2: $($checks)+);
         tests_on!(OpenSearch3 as opensearch_3: $($checks)+);
     };
@@ -90,6 +91,7 @@ macro_rules! on_each_engine {
 macro_rules! on_each_engine_with_data_streams {
     ($($checks:tt)+) => {
         tests_on!(Elasticsearch8 as elasticsearch_8_streams: $($checks)+);
+        tests_on!(Elasticsearch9 as elasticsearch_9_streams: $($checks)+);
         tests_on!(OpenSearch2 as opensearch_2_streams: $($checks)+);
         tests_on!(OpenSearch3 as opensearch_3_streams: $($checks)+);
     };
