@@ -78,7 +78,7 @@ async fn serve(config: &Checked) -> anyhow::Result<Exit> {
     take_records(listener, &pipeline, config, &stop).await?;
     let reports = pipeline.drain(Patience::InAll(config.drain_timeout)).await;
     reports.iter().for_each(tell);
-    Ok(Exit::undelivered_if(reports.iter().any(|report| report.undelivered > 0)))
+    Ok(Exit::undelivered_if(reports.iter().any(Report::fell_short)))
 }
 
 async fn listen(config: &Checked) -> anyhow::Result<TcpListener> {
@@ -111,7 +111,7 @@ async fn take_records(
 /// The last word about a publisher.
 fn tell(report: &Report) {
     let Report { name, counts, undelivered, .. } = report;
-    if *undelivered > 0 {
+    if report.fell_short() {
         tracing::error!(publisher = name, undelivered, "not all was delivered: {}", reason(report));
     }
     tracing::info!(publisher = name, accepted = counts.accepted, rejected = counts.rejected, "ended");

@@ -28,7 +28,7 @@ pub(super) struct Summary<'a> {
 impl Summary<'_> {
     pub(super) fn exit(&self) -> Exit {
         let rejected = self.reports.iter().any(|report| report.counts.rejected > 0);
-        let undelivered = self.reports.iter().any(|report| report.undelivered > 0);
+        let undelivered = self.reports.iter().any(Report::fell_short);
         Exit::refused_if(rejected || self.refused.count() > 0).max(Exit::undelivered_if(undelivered))
     }
 
@@ -61,6 +61,8 @@ fn trouble(f: &mut fmt::Formatter<'_>, report: &Report) -> fmt::Result {
     let waiting = undelivered.saturating_sub(counts.given_up);
     if waiting > 0 {
         writeln!(f, "{name} has not delivered {}: {}", HumanCount(waiting), reason(report))?;
+    } else if report.was_cut_short() {
+        writeln!(f, "{name} was cut short: {}", reason(report))?;
     }
     tell_reasons(f, name, "gave up", surrenders)?;
     tell_reasons(f, name, "rejected", rejections)
@@ -106,8 +108,12 @@ mod tests {
                 bytes: 3 << 20,
                 faults: 0,
                 given_up: 0,
+                pending: 0,
             },
-            phase: Phase::Waiting { reason: "the backend is away".to_owned() },
+            phase: match undelivered {
+                0 => Phase::Done,
+                _ => Phase::Waiting { reason: "the backend is away".to_owned() },
+            },
             rejections: Reasons { by_reason, others: 0 },
             surrenders: Reasons::default(),
             undelivered,
@@ -135,6 +141,16 @@ refused: 1
   app.ndjson:7: not JSON
 ";
         assert_eq!(told, wanted);
+    }
+
+    #[test]
+    fn an_end_that_went_wrong_is_told_where_all_records_have_an_answer() {
+        let phase = Phase::Halted { reason: "the last of it could not be sent".to_owned() };
+        let reports = [Report { phase, ..report("cloud", 0, 0) }];
+        let none = Refused::default();
+        let summary = summary(&reports, &none);
+        assert!(summary.to_string().ends_with("cloud was cut short: the last of it could not be sent\n"), "{summary}");
+        assert_eq!(summary.exit(), Exit::Undelivered);
     }
 
     #[test]
