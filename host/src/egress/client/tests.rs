@@ -179,7 +179,10 @@ async fn secure() -> (Server, Client) {
         let Ok(stream) = TlsAcceptor::from(Arc::new(config)).accept(stream).await else { return };
         let answer = hyper::service::service_fn(|request: Request<hyper::body::Incoming>| async move {
             let seen = format!("{:?} {}", request.version(), request.uri());
-            Ok::<_, std::convert::Infallible>(Response::new(http_body_util::Full::new(Bytes::from(seen))))
+            if request.uri().path() == "/reset" {
+                return Err("no answer: the stream is reset");
+            }
+            Ok(Response::new(http_body_util::Full::new(Bytes::from(seen))))
         });
         let io = hyper_util::rt::TokioIo::new(stream);
         let _ = hyper::server::conn::http2::Builder::new(TokioExecutor::new()).serve_connection(io, answer).await;
@@ -198,6 +201,25 @@ async fn a_server_that_offers_http_2_over_tls_gets_it() {
         assert_eq!(fetch(&client, &origin, LIMITS).await.unwrap(), format!("HTTP/2.0 {origin}/"));
     }
     assert_eq!(server.connections(), 1);
+}
+
+#[tokio::test]
+async fn a_request_whose_stream_is_reset_may_have_arrived() {
+    let (server, client) = secure().await;
+    let answer = fetch(&client, &format!("https://localhost:{}/reset", server.port()), LIMITS).await;
+    assert!(matches!(answer, Err(Error::ConnectionTerminated)), "{answer:?}");
+}
+
+#[tokio::test]
+async fn an_answer_that_is_no_http_is_called_so() {
+    let server = Server::start(|stream: TcpStream| async move {
+        let mut stream = BufReader::new(stream);
+        receive(&mut stream).await.unwrap();
+        stream.write_all(b"garbage\r\n\r\n").await.unwrap();
+    })
+    .await;
+    let answer = fetch(&plain(), &server.origin(), LIMITS).await;
+    assert!(matches!(answer, Err(Error::HttpProtocolError)), "{answer:?}");
 }
 
 #[tokio::test]
