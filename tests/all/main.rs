@@ -3,12 +3,13 @@
 
 mod backfill;
 mod cli;
+mod elasticsearch;
 mod ingest;
-mod opensearch;
+mod input;
+mod over_time;
 mod plugin;
 mod prometheus;
 mod readme;
-mod search;
 mod servers;
 mod truth;
 mod wit;

@@ -161,6 +161,7 @@ impl Prometheus {
         self.ask(selector, "matrix", "").iter().map(series).collect()
     }
 
+    /// `more` goes behind the query, such as `&time=0`.
     fn ask(&self, expression: &str, kind: &str, more: &str) -> Vec<Value> {
         let form: String = form_urlencoded::byte_serialize(expression.as_bytes()).collect();
         let request = Request::post(format!("{}/api/v1/query", self.url()));
@@ -200,8 +201,11 @@ impl Prometheus {
 
     /// Waits until every target was scraped without an error.
     pub fn wait_for_scrapes(&self) {
-        let targets = || self.targets().iter().all(|target| target["health"] == "up").then_some(());
-        wait::until("healthy targets", PATIENCE, targets);
+        let all_up = || {
+            let targets = self.targets();
+            (!targets.is_empty() && targets.iter().all(|target| target["health"] == "up")).then_some(())
+        };
+        wait::until("healthy targets", PATIENCE, all_up);
     }
 
     /// Why the last scrape of a target failed, of all targets where it did.
