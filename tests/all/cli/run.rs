@@ -153,6 +153,7 @@ fn scrapes_at_the_same_time_share_one_call() {
         super::ADVISER
     );
     let running = Metricast::run(&config);
+    running.wait_for_line("records at http://");
     let page = format!("http://127.0.0.1:{scrapes}/metrics");
     // Each call takes a second, and tells how many there were.
     let calls = |scrapers: usize| -> Vec<u32> {
