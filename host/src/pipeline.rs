@@ -77,7 +77,8 @@ pub enum StartProblem {
     Refused(String),
     /// Its address cannot be listened on.
     #[error(
-        "cannot listen on {address} for scrapes: {source}; does something else listen there, another metricast or another publisher?"
+        "cannot listen on {address} for scrapes: {source}; {}",
+        listen_advice(.source, "does something else listen there, another metricast or another publisher?")
     )]
     Listen {
         /// The address.
@@ -88,6 +89,17 @@ pub enum StartProblem {
     /// `listen` is there and the plugin has nothing to show.
     #[error("listen: this plugin has nothing to scrape; leave the key out")]
     NothingToScrape,
+}
+
+/// What helps where an address cannot be listened on; `taken` is for one that another has.
+pub(crate) fn listen_advice<'a>(error: &io::Error, taken: &'a str) -> &'a str {
+    match error.kind() {
+        io::ErrorKind::AddrNotAvailable => {
+            "this machine has no such address: 127.0.0.1 is reached from itself only, 0.0.0.0 from everywhere"
+        }
+        io::ErrorKind::PermissionDenied => "ports below 1024 need a right of their own: name one above",
+        _ => taken,
+    }
 }
 
 /// Running publishers behind one queue.

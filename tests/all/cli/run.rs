@@ -172,3 +172,14 @@ fn scrapes_at_the_same_time_share_one_call() {
     let (status, log) = running.stop();
     assert!(status.success(), "{log}");
 }
+
+#[test]
+fn an_address_that_is_not_this_machines_is_told_with_what_would_do() {
+    // From a range for documentation (RFC 5737).
+    let config = "[ingest]\nlisten = \"192.0.2.1:4319\"\n[[publishers]]\nplugin = \"prometheus\"\n";
+    let (status, log) = Metricast::spawn(config, &[]).wait();
+    assert_eq!(status.code(), Some(2), "{log}");
+    let told =
+        "for records; this machine has no such address: 127.0.0.1 is reached from itself only, 0.0.0.0 from everywhere";
+    assert!(log.contains("cannot listen on 192.0.2.1:4319 ") && log.contains(told), "{log}");
+}
