@@ -3,12 +3,15 @@
 //! What adds up in any order is tallied and goes to the registry once a batch; durations go there one by one, because
 //! a sum of floats must not depend on how batches were cut.
 
+use std::ops::Range;
+
 use metricast_sdk::Batch;
 use metricast_series::Registry;
 
 use crate::known::Known;
-use crate::metrics::{EndedSeries, EventSeries, Metrics};
+use crate::metrics::{EndedSeries, EventSeries};
 use crate::pairs::Pairs;
+use crate::recorder::Pass;
 
 /// Counts events.
 #[derive(Debug)]
@@ -35,16 +38,17 @@ impl EventRecorder {
         Self { pairs: Pairs::new(), tallies: Vec::new(), known: Known::new() }
     }
 
-    /// Counts events from row `first` on, and gives back how many of them have no end.
-    pub(crate) fn record(&mut self, metrics: &Metrics, registry: &mut Registry, batch: &Batch, first: usize) -> u64 {
-        let columns = batch.event_columns();
-        let names = columns.event_name[first..].iter().zip(&columns.status[first..]);
-        let times = columns.start_time[first..].iter().zip(&columns.end_time[first..]);
+    /// Counts events, and gives back how many of them have no end.
+    pub(crate) fn record(&mut self, pass: &mut Pass<'_>, rows: Range<usize>) -> u64 {
+        let columns = pass.batch.event_columns();
+        let names = columns.event_name[rows.clone()].iter().zip(&columns.status[rows.clone()]);
+        let times = columns.start_time[rows.clone()].iter().zip(&columns.end_time[rows.clone()]);
+        let records = names.zip(&columns.retry_count[rows.clone()]).zip(times).zip(rows);
         self.known.trim();
-        for (((&name, &status), &retries), (&start, &end)) in names.zip(&columns.retry_count[first..]).zip(times) {
+        for ((((&name, &status), &retries), (&start, &end)), row) in records {
             let place = match self.pairs.get(name, status) {
                 Some(place) => place,
-                None => self.meet(metrics, registry, batch, [name, status]),
+                None => self.meet(pass, row),
             };
             let tally = &mut self.tallies[place as usize];
             tally.records += 1;
@@ -54,35 +58,30 @@ impl EventRecorder {
             }
             let ended = match tally.series.ended {
                 Some(ended) => ended,
-                None => self.first_end(metrics, registry, batch, place, [name, status]),
+                None => self.first_end(pass, place, row),
             };
-            registry.observe(ended.duration, end - start);
+            pass.registry.observe(ended.duration, end - start);
             self.tallies[place as usize].end(end);
         }
-        self.flush(registry)
+        self.flush(pass.registry)
     }
 
     #[cold]
-    fn meet(&mut self, metrics: &Metrics, registry: &mut Registry, batch: &Batch, [name, status]: [u32; 2]) -> u32 {
-        let values = [batch.text(name), batch.text(status)];
-        let known = self.known.row(values, || metrics.event(registry, values));
+    fn meet(&mut self, pass: &mut Pass<'_>, row: usize) -> u32 {
+        let (pair, values) = pair(pass.batch, row);
+        pass.registry.set_time(pass.received[row]);
+        let known = self.known.row(values, || pass.metrics.event(pass.registry, values));
         let series = *self.known.series(known);
         let place = self.tallies.len() as u32;
         self.tallies.push(Tally { known, series, records: 0, retries: 0, ended: 0, last_end: f64::NEG_INFINITY });
-        self.pairs.insert(name, status, place);
+        self.pairs.insert(pair[0], pair[1], place);
         place
     }
 
     #[cold]
-    fn first_end(
-        &mut self,
-        metrics: &Metrics,
-        registry: &mut Registry,
-        batch: &Batch,
-        place: u32,
-        pair: [u32; 2],
-    ) -> EndedSeries {
-        let ended = metrics.ended(registry, pair.map(|index| batch.text(index)));
+    fn first_end(&mut self, pass: &mut Pass<'_>, place: u32, row: usize) -> EndedSeries {
+        pass.registry.set_time(pass.received[row]);
+        let ended = pass.metrics.ended(pass.registry, pair(pass.batch, row).1);
         let tally = &mut self.tallies[place as usize];
         tally.series.ended = Some(ended);
         self.known.series(tally.known).ended = Some(ended);
@@ -100,6 +99,13 @@ impl EventRecorder {
     }
 }
 
+/// Name and status of an event, as indexes and as texts.
+fn pair(batch: &Batch, row: usize) -> ([u32; 2], [&str; 2]) {
+    let columns = batch.event_columns();
+    let pair = [columns.event_name[row], columns.status[row]];
+    (pair, pair.map(|index| batch.text(index)))
+}
+
 impl Tally {
     #[inline]
     fn end(&mut self, end: f64) {
@@ -110,6 +116,7 @@ impl Tally {
     }
 
     fn flush(&self, registry: &mut Registry) {
+        self.series.keep_usual(registry);
         registry.add(self.series.retries, u128::from(self.retries), self.records);
         if let Some(records) = self.series.records {
             registry.add(records, u128::from(self.records), self.records);

@@ -42,6 +42,32 @@ pub(crate) struct EventSeries {
     pub(crate) records: Option<Counter>,
     /// Made by the first event that has an end.
     pub(crate) ended: Option<EndedSeries>,
+    /// Of its name, with the usual statuses.
+    usual: [UsualSeries; 2],
+}
+
+/// What stands at 0 from the first sight of a name on, as far as there is room for it.
+#[derive(Clone, Copy, Debug)]
+struct UsualSeries {
+    duration: Option<Histogram>,
+    records: Option<Counter>,
+}
+
+impl EventSeries {
+    /// Lets the usual series live as long as there are events of their name: a first failure finds its 0.
+    pub(crate) fn keep_usual(&self, registry: &mut Registry) {
+        for usual in self.usual {
+            usual.duration.into_iter().for_each(|duration| registry.touch_histogram(duration));
+            usual.records.into_iter().for_each(|records| registry.touch_counter(records));
+        }
+    }
+}
+
+impl NetworkSeries {
+    /// As [`EventSeries::keep_usual`].
+    pub(crate) fn keep_usual(&self, registry: &mut Registry) {
+        self.usual.into_iter().flatten().for_each(|operations| registry.touch_counter(operations));
+    }
 }
 
 /// Where events of one name and status are counted that have an end.
@@ -58,16 +84,18 @@ pub(crate) struct NetworkSeries {
     pub(crate) received: Counter,
     pub(crate) latency: Histogram,
     pub(crate) operations: Option<Counter>,
+    /// Those of the operation with either outcome.
+    usual: [Option<Counter>; 2],
 }
 
 impl Metrics {
     /// Defines the families, in the order in which they are shown, and the registry that has them.
     pub(crate) fn define(options: &Options) -> Result<(Self, Registry), DefineError> {
-        let mut builder = Registry::builder(options.series_limit);
-        let durations = builder.histogram(event_duration(), options.event_buckets.clone())?;
+        let mut builder = Registry::builder(options.series_limit).hold_new_series(options.hold_new_series);
+        let durations = builder.histogram(event_duration(), options.event_buckets.clone(), options.histograms)?;
         let retries = builder.counter(event_retries())?;
         let bytes = builder.counter(network_bytes())?;
-        let latencies = builder.histogram(network_latency(), options.network_buckets.clone())?;
+        let latencies = builder.histogram(network_latency(), options.network_buckets.clone(), options.histograms)?;
         let extra = if options.extra_metrics { Some(Extra::define(&mut builder)?) } else { None };
         let unobserved = builder.counter(unobserved())?;
         Ok((Self { durations, retries, bytes, latencies, extra, unobserved }, builder.build()))
@@ -80,16 +108,15 @@ impl Metrics {
 
     /// The series of events of this name and status.
     pub(crate) fn event(&self, registry: &mut Registry, [name, status]: [&str; 2]) -> EventSeries {
-        let known = registry.find_counter(self.retries, &[name]);
-        let series = EventSeries {
-            retries: known.unwrap_or_else(|| registry.counter(self.retries, &[name])),
+        EventSeries {
+            retries: registry.counter(self.retries, &[name]),
             records: self.extra.map(|extra| registry.counter(extra.records, &[name, status])),
             ended: None,
-        };
-        if known.is_none() {
-            self.declare_event(registry, name);
+            usual: USUAL_STATUSES.map(|status| UsualSeries {
+                duration: registry.declare_histogram(self.durations, &[name, status]),
+                records: self.extra.and_then(|extra| registry.declare_counter(extra.records, &[name, status])),
+            }),
         }
-        series
     }
 
     /// The series of events of this name and status that have an end.
@@ -102,26 +129,15 @@ impl Metrics {
 
     /// The series of network operations of this name and outcome.
     pub(crate) fn network(&self, registry: &mut Registry, operation: &str, outcome: Outcome) -> NetworkSeries {
-        let operations = self.extra.map(|extra| {
-            let counter = registry.counter(extra.operations, &[operation, outcome.as_str()]);
-            registry.declare_counter(extra.operations, &[operation, Outcome::Success.as_str()]);
-            registry.declare_counter(extra.operations, &[operation, Outcome::Failure.as_str()]);
-            counter
-        });
+        let operations = self.extra.map(|extra| registry.counter(extra.operations, &[operation, outcome.as_str()]));
+        let usual = [Outcome::Success, Outcome::Failure]
+            .map(|outcome| registry.declare_counter(self.extra?.operations, &[operation, outcome.as_str()]));
         NetworkSeries {
             sent: registry.counter(self.bytes, &[operation, "sent"]),
             received: registry.counter(self.bytes, &[operation, "received"]),
             latency: registry.histogram(self.latencies, &[operation]),
             operations,
-        }
-    }
-
-    fn declare_event(&self, registry: &mut Registry, name: &str) {
-        for status in USUAL_STATUSES {
-            registry.declare_histogram(self.durations, &[name, status]);
-            if let Some(extra) = self.extra {
-                registry.declare_counter(extra.records, &[name, status]);
-            }
+            usual,
         }
     }
 }

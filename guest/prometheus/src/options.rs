@@ -1,8 +1,13 @@
 //! The config: as it is written, and as it is used.
 
+use std::time::Duration;
+
 use metricast_sdk::PublishError;
-use metricast_series::{Buckets, SeriesLimit, histogram};
-use serde::Deserialize;
+use metricast_series::{Buckets, HistogramForm, SeriesLimit, histogram};
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer};
+
+use crate::turns;
 
 /// JSON Schema of [`Config`].
 pub(crate) const SCHEMA: &str = include_str!("../config.schema.json");
@@ -13,12 +18,53 @@ pub(crate) const SCHEMA: &str = include_str!("../config.schema.json");
 pub struct Config {
     /// Where the host answers scrapes.
     pub port: u16,
+    /// What the histograms are.
+    pub histograms: Histograms,
     /// The bounds of the histograms' buckets.
     pub buckets: BucketLists,
     /// How many series a metric may have.
     pub series_limit: u64,
     /// Whether the three metrics beyond the four of the API are kept.
     pub extra_metrics: bool,
+    /// How long a new series is shown as 0.
+    pub hold_new_series: Option<Time>,
+    /// How long a series may be idle.
+    pub expire_after: Option<Time>,
+}
+
+/// A length of time, written as `60s` or `1h 30m`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Time(pub Duration);
+
+impl<'de> Deserialize<'de> for Time {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        let no_time = |error| D::Error::custom(format_args!("`{text}` is no length of time such as 60s: {error}"));
+        humantime::parse_duration(&text).map(Self).map_err(no_time)
+    }
+}
+
+/// Which buckets a scrape in protobuf gets; in the text formats they are classic always.
+#[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq, Eq)]
+#[serde(rename_all = "snake_case")]
+pub enum Histograms {
+    /// Those of `buckets`.
+    #[default]
+    Classic,
+    /// Those that grow by one factor.
+    Native,
+    /// Both.
+    Both,
+}
+
+impl From<Histograms> for HistogramForm {
+    fn from(histograms: Histograms) -> Self {
+        match histograms {
+            Histograms::Classic => Self::Classic,
+            Histograms::Native => Self::Native,
+            Histograms::Both => Self::Both,
+        }
+    }
 }
 
 /// Upper bounds of buckets, in seconds.
@@ -35,9 +81,12 @@ impl Default for Config {
     fn default() -> Self {
         Self {
             port: 9464,
+            histograms: Histograms::default(),
             buckets: BucketLists::default(),
             series_limit: u64::from(SeriesLimit::DEFAULT),
             extra_metrics: true,
+            hold_new_series: None,
+            expire_after: None,
         }
     }
 }
@@ -51,10 +100,15 @@ impl Default for BucketLists {
 /// The config as it is used: all of it holds. The port is the host's to use.
 #[derive(Clone, Debug)]
 pub(crate) struct Options {
+    pub(crate) histograms: HistogramForm,
     pub(crate) event_buckets: Buckets,
     pub(crate) network_buckets: Buckets,
     pub(crate) series_limit: SeriesLimit,
     pub(crate) extra_metrics: bool,
+    /// Seconds.
+    pub(crate) hold_new_series: f64,
+    /// After how many turns an idle series expires.
+    pub(crate) idle_turns: Option<u32>,
 }
 
 impl TryFrom<&Config> for Options {
@@ -62,13 +116,38 @@ impl TryFrom<&Config> for Options {
 
     fn try_from(config: &Config) -> Result<Self, PublishError> {
         Ok(Self {
+            histograms: config.histograms.into(),
             event_buckets: buckets("buckets.events", &config.buckets.events)?,
             network_buckets: buckets("buckets.network", &config.buckets.network)?,
             series_limit: SeriesLimit::new(config.series_limit)
                 .map_err(|error| PublishError::misconfigured("series_limit", error))?,
             extra_metrics: config.extra_metrics,
+            hold_new_series: hold(config.hold_new_series)?,
+            idle_turns: config.expire_after.map(idle_turns).transpose()?,
         })
     }
+}
+
+/// Longer than this nobody would find out what happened.
+const LONGEST_HOLD: Duration = Duration::from_hours(1);
+
+fn hold(time: Option<Time>) -> Result<f64, PublishError> {
+    match time {
+        Some(Time(time)) if time > LONGEST_HOLD => {
+            Err(PublishError::misconfigured("hold_new_series", "the most is 1h"))
+        }
+        time => Ok(time.map_or(0.0, |Time(time)| time.as_secs_f64())),
+    }
+}
+
+/// A series that comes and goes is worse than one that stays.
+const SHORTEST_EXPIRY: Duration = Duration::from_hours(1);
+
+fn idle_turns(Time(time): Time) -> Result<u32, PublishError> {
+    if time < SHORTEST_EXPIRY {
+        return Err(PublishError::misconfigured("expire_after", "the least is 1h"));
+    }
+    Ok((time.as_secs_f64() / turns::SECONDS).ceil() as u32)
 }
 
 fn buckets(path: &str, bounds: &[f64]) -> Result<Buckets, PublishError> {
@@ -93,6 +172,7 @@ mod tests {
         let lists = &properties["buckets"]["properties"];
         let written = serde_json::json!({
             "port": stated("port"),
+            "histograms": stated("histograms"),
             "series_limit": stated("series_limit"),
             "extra_metrics": stated("extra_metrics"),
             "buckets": { "events": lists["events"]["default"], "network": lists["network"]["default"] },
@@ -105,13 +185,18 @@ mod tests {
 
     #[test]
     fn what_is_written_is_taken() {
-        let config =
-            parsed(r#"{"port": 9999, "buckets": {"events": [1, 2.5]}, "series_limit": 5, "extra_metrics": false}"#);
+        let config = parsed(
+            r#"{"port": 9999, "histograms": "both", "buckets": {"events": [1, 2.5]}, "series_limit": 5, "extra_metrics": false,
+                 "hold_new_series": "60s", "expire_after": "1day"}"#,
+        );
         let expected = Config {
             port: 9999,
+            histograms: Histograms::Both,
             buckets: BucketLists { events: vec![1.0, 2.5], ..BucketLists::default() },
             series_limit: 5,
             extra_metrics: false,
+            hold_new_series: Some(Time(Duration::from_mins(1))),
+            expire_after: Some(Time(Duration::from_hours(24))),
         };
         assert_eq!(config, Ok(expected));
     }
@@ -129,6 +214,17 @@ mod tests {
                 "buckets.network: bound 1 is 0.5, which is not above the one before it (1): bounds ascend",
             ),
             (r#"{"series_limit": 0}"#, "series_limit: 0 is out of range, the least is 1"),
+            (
+                r#"{"histograms": "sparse"}"#,
+                "histograms: unknown variant `sparse`, expected one of `classic`, `native`, `both`",
+            ),
+            (r#"{"hold_new_series": 60}"#, "hold_new_series: text is wanted, and this is a number"),
+            (
+                r#"{"hold_new_series": "60"}"#,
+                "hold_new_series: `60` is no length of time such as 60s: time unit needed, for example 60sec or 60ms",
+            ),
+            (r#"{"hold_new_series": "2h"}"#, "hold_new_series: the most is 1h"),
+            (r#"{"expire_after": "30m"}"#, "expire_after: the least is 1h"),
             (r#"{"extra_metrics": "no"}"#, "extra_metrics: true or false is wanted, and this is text"),
         ] {
             assert_eq!(parsed(config), Err(expected.to_owned()), "{config}");

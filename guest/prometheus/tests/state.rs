@@ -1,6 +1,8 @@
 //! What is kept, and what a second delivery, another cut or a restart may change: nothing.
 
-use metricast_prometheus::{BucketLists, Config, PrometheusPublisher};
+use std::time::Duration;
+
+use metricast_prometheus::{BucketLists, Config, Histograms, PrometheusPublisher, Time};
 use metricast_records::BatchBuilder;
 use metricast_sdk::{Batch, EventMetrics, Metrics, NetworkMetrics, PublishError, Publisher, Saved};
 use proptest::prelude::*;
@@ -44,12 +46,29 @@ fn record() -> impl Strategy<Value = Metrics> {
     ]
 }
 
-fn batch(records: &[Metrics]) -> Batch {
+/// Records, each with when it was received: mostly soon after the one before, now and then long after or before it.
+fn received(most: usize) -> impl Strategy<Value = Vec<(Metrics, f64)>> {
+    let later = prop_oneof![8 => 0.0..20.0_f64, 1 => 900.0..20_000.0_f64, 1 => -2000.0..0.0_f64];
+    prop::collection::vec((record(), later), 1..most).prop_map(|records| {
+        let mut now = 1_795_400_000.0;
+        let at = |(record, later)| {
+            now += later;
+            (record, now)
+        };
+        records.into_iter().map(at).collect()
+    })
+}
+
+fn batch_of(records: &[(Metrics, f64)]) -> Batch {
     let mut builder = BatchBuilder::new();
-    for record in records {
-        builder.push(&record.as_ref(), 3000.0).expect("there is room");
+    for (record, received) in records {
+        builder.push(&record.as_ref(), *received).expect("there is room");
     }
     builder.finish()
+}
+
+fn batch(records: &[Metrics]) -> Batch {
+    batch_of(&records.iter().map(|record| (record.clone(), 3000.0)).collect::<Vec<_>>())
 }
 
 fn opened(config: &Config, state: Option<Saved>) -> PrometheusPublisher {
@@ -58,6 +77,13 @@ fn opened(config: &Config, state: Option<Saved>) -> PrometheusPublisher {
 
 fn page(publisher: &PrometheusPublisher) -> String {
     String::from_utf8(publisher.scrape("").expect("a page").body).expect("a page is UTF-8")
+}
+
+const PROTOBUF: &str = "application/vnd.google.protobuf";
+
+/// What protobuf says: native buckets and starts too.
+fn messages(publisher: &PrometheusPublisher) -> Vec<u8> {
+    publisher.scrape(PROTOBUF).expect("a page").body
 }
 
 /// The page after these records in one batch.
@@ -69,6 +95,18 @@ fn at_once(config: &Config, records: &[Metrics]) -> String {
 
 fn limited(series_limit: u64) -> Config {
     Config { series_limit, ..Config::default() }
+}
+
+fn config() -> impl Strategy<Value = Config> {
+    let limit = prop_oneof![1..8_u64, Just(10_000)];
+    let hours = prop::option::of(1..3_u64);
+    (limit, hours, any::<bool>(), any::<bool>()).prop_map(|(series_limit, hours, extra_metrics, native)| Config {
+        series_limit,
+        extra_metrics,
+        histograms: if native { Histograms::Both } else { Histograms::Classic },
+        expire_after: hours.map(|hours| Time(Duration::from_hours(hours))),
+        ..Config::default()
+    })
 }
 
 /// A batch of the records from `start` to `end`, and what happens after it.
@@ -88,16 +126,15 @@ fn then() -> impl Strategy<Value = Then> {
 proptest! {
     #[test]
     fn however_it_is_cut_sent_again_or_restarted_the_page_is_the_same(
-        records in prop::collection::vec(record(), 1..60),
+        records in received(60),
         steps in prop::collection::vec((1..20_usize, then()), 0..16),
-        limit in prop_oneof![1..8_u64, Just(10_000)],
+        config in config(),
     ) {
-        let config = limited(limit);
         let mut publisher = opened(&config, None);
         let (mut kept, mut from) = (publisher.snapshot(), 0);
         for (size, then) in steps {
             let to = records.len().min(from + size);
-            let batch = batch(&records[from..to]).placed("epoch", from as u64);
+            let batch = batch_of(&records[from..to]).placed("epoch", from as u64);
             publisher.publish(&batch).expect("taken");
             from = to;
             match then {
@@ -113,8 +150,11 @@ proptest! {
                 }
             }
         }
-        publisher.publish(&batch(&records[from..]).placed("later epoch", from as u64)).expect("taken");
-        prop_assert_eq!(page(&publisher), at_once(&config, &records));
+        publisher.publish(&batch_of(&records[from..]).placed("later epoch", from as u64)).expect("taken");
+        let mut straight = opened(&config, None);
+        straight.publish(&batch_of(&records).placed("epoch", 0)).expect("taken");
+        prop_assert_eq!(page(&publisher), page(&straight));
+        prop_assert_eq!(messages(&publisher), messages(&straight));
     }
 
     #[test]
@@ -191,7 +231,7 @@ fn a_state_of_another_kind_is_refused_by_its_own_error() {
     );
     assert_eq!(refused(Saved { state: Vec::new(), ..good.clone() }), "these bytes are no snapshot of metrics");
     let mut damaged = good;
-    damaged.state[30] ^= 1;
+    damaged.state[34] ^= 1;
     assert_eq!(refused(damaged), "the snapshot is damaged: its checksum does not fit");
 }
 
@@ -203,4 +243,58 @@ fn other_buckets_start_their_histogram_anew_and_nothing_else() {
     let page = page(&opened(&Config { buckets, ..Config::default() }, publisher.snapshot()));
     assert!(!page.contains("event_duration_seconds_count"), "{page}");
     assert!(page.contains("event_retries_total{event_name=\"a\"} 3\n"), "{page}");
+}
+
+/// Records of event `a`, each with its seconds and when it was received.
+fn events(records: &[(&str, &str, f64)]) -> Batch {
+    let event = |(name, status, received): &(&str, &str, f64)| (event(name, status, 0, Some(0.25)), *received);
+    batch_of(&records.iter().map(event).collect::<Vec<_>>())
+}
+
+fn line(publisher: &PrometheusPublisher, now: f64, series: &str) -> Option<String> {
+    let page = String::from_utf8(publisher.scrape_at("", now).body).expect("a page is UTF-8");
+    page.lines().find_map(|line| Some(line.strip_prefix(series)?.trim().to_owned()))
+}
+
+#[test]
+fn a_new_series_is_held_at_zero_for_its_time_also_over_a_restart() {
+    let config = Config { hold_new_series: Some(Time(Duration::from_mins(1))), ..Config::default() };
+    let mut publisher = opened(&config, None);
+    publisher.publish(&events(&[("a", "completed", 1000.0), ("a", "failed", 1030.0)]).placed("e", 0)).expect("taken");
+    let completed = "event_duration_seconds_count{event_name=\"a\",status=\"completed\"}";
+    let failed = "event_records_total{event_name=\"a\",status=\"failed\"}";
+    let odd = "event_records_total{event_name=\"a\",status=\"odd\"}";
+    let last = "event_last_completion_timestamp_seconds{event_name=\"a\",status=\"completed\"}";
+    for publisher in [&publisher, &opened(&config, publisher.snapshot())] {
+        let shown = |now| [completed, failed, last].map(|series| line(publisher, now, series).expect("a line"));
+        assert_eq!(shown(1059.9), ["0", "0", "1000.25"]);
+        assert_eq!(shown(1060.0), ["1", "1", "1000.25"]);
+    }
+    publisher.publish(&events(&[("a", "completed", 1100.0), ("a", "odd", 1100.0)]).placed("e", 2)).expect("taken");
+    let shown = |now| [completed, odd].map(|series| line(&publisher, now, series).expect("a line"));
+    assert_eq!(shown(1101.0), ["2", "0"]);
+    assert_eq!(shown(1160.0), ["2", "1"]);
+}
+
+#[test]
+fn an_idle_name_expires_whole_and_starts_anew() {
+    let config = Config { expire_after: Some(Time(Duration::from_hours(1))), ..Config::default() };
+    let mut publisher = opened(&config, None);
+    let count = |publisher: &PrometheusPublisher, name: &str, status: &str| {
+        line(publisher, 0.0, &format!("event_records_total{{event_name=\"{name}\",status=\"{status}\"}}"))
+    };
+    let mut at = 0;
+    let mut publish = |publisher: &mut PrometheusPublisher, records: &[(&str, &str, f64)]| {
+        publisher.publish(&events(records).placed("e", at)).expect("taken");
+        at += records.len() as u64;
+    };
+    publish(&mut publisher, &[("a", "completed", 10.0), ("b", "completed", 20.0), ("b", "failed", 3600.0)]);
+    assert_eq!(count(&publisher, "a", "completed").as_deref(), Some("1"), "within the hour");
+    publish(&mut publisher, &[("b", "completed", 5500.0)]);
+    assert_eq!(count(&publisher, "a", "completed"), None);
+    assert_eq!(count(&publisher, "a", "failed"), None);
+    publish(&mut publisher, &[("b", "completed", 9000.0), ("b", "completed", 12_000.0), ("a", "completed", 12_001.0)]);
+    assert_eq!(count(&publisher, "b", "failed").as_deref(), Some("1"), "the name lives, and so does its failure");
+    assert_eq!(count(&publisher, "b", "completed").as_deref(), Some("4"));
+    assert_eq!(count(&publisher, "a", "completed").as_deref(), Some("1"), "anew");
 }

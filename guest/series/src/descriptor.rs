@@ -117,6 +117,11 @@ impl Descriptor {
         &self.labels
     }
 
+    /// Whether label values from outside make its series, so that they can be many.
+    pub(crate) fn has_open_label(&self) -> bool {
+        self.labels.iter().any(|label| label.open)
+    }
+
     pub(crate) fn check(&self) -> Result<(), DefineError> {
         if !is_metric_name(&self.name) {
             return Err(DefineError::Name(self.name.clone()));
@@ -151,7 +156,7 @@ fn is_metric_name(name: &str) -> bool {
     is_identifier(name, b":")
 }
 
-fn is_label_name(name: &str) -> bool {
+pub(crate) fn is_label_name(name: &str) -> bool {
     is_identifier(name, b"") && !name.starts_with("__")
 }
 

@@ -1,10 +1,9 @@
-//! Sample lines, which the two text formats write alike.
-//!
-//! A label without a value is left out: to Prometheus an empty label is an absent one.
+//! Sample lines, which the two text formats write alike. They have no native histograms: a family that has them shows
+//! its classic buckets here, whatever its form.
 
 use crate::escape;
 use crate::number;
-use crate::view::{FamilyView, Value};
+use crate::view::{FamilyView, HistogramView, Value};
 
 /// Appends the sample lines of a family.
 pub(crate) fn encode(family: &FamilyView<'_>, out: &mut Vec<u8>) {
@@ -24,22 +23,14 @@ pub(crate) fn encode(family: &FamilyView<'_>, out: &mut Vec<u8>) {
                 number::float(value, out);
                 out.push(b'\n');
             }
-            Value::Histogram { buckets, counts, sum } => {
-                histogram(name, &labels, buckets.labels().iter().zip(counts), sum, out);
-            }
+            Value::Histogram(view) => histogram(name, &labels, &view, out),
         }
     }
 }
 
-fn histogram<'a>(
-    name: &str,
-    labels: &[u8],
-    buckets: impl Iterator<Item = (&'a String, &'a u64)>,
-    sum: f64,
-    out: &mut Vec<u8>,
-) {
+fn histogram(name: &str, labels: &[u8], view: &HistogramView<'_>, out: &mut Vec<u8>) {
     let mut count = 0_u64;
-    for (le, here) in buckets {
+    for (le, here) in view.buckets.labels().iter().zip(view.counts) {
         count += here;
         out.extend_from_slice(name.as_bytes());
         out.extend_from_slice(b"_bucket{");
@@ -51,7 +42,7 @@ fn histogram<'a>(
         out.push(b'\n');
     }
     start(name, "_sum", labels, out);
-    number::float(sum, out);
+    number::float(view.sum, out);
     out.push(b'\n');
     start(name, "_count", labels, out);
     number::unsigned(count, out);
@@ -72,10 +63,7 @@ fn start(name: &str, suffix: &str, labels: &[u8], out: &mut Vec<u8>) {
 
 /// Appends the labels of a series, as they stand between the braces.
 fn label_pairs(family: &FamilyView<'_>, row: u32, out: &mut Vec<u8>) {
-    for (name, value) in family.descriptor.label_names().zip(family.labels.row(row)) {
-        if value.is_empty() {
-            continue;
-        }
+    for (name, value) in family.label_pairs(row) {
         if !out.is_empty() {
             out.push(b',');
         }
