@@ -7,7 +7,7 @@ use metricast_series::{Buckets, HistogramForm, SeriesLimit, histogram};
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer};
 
-use crate::turns;
+use crate::{scraper, turns};
 
 /// JSON Schema of [`Config`].
 pub(crate) const SCHEMA: &str = include_str!("../config.schema.json");
@@ -18,7 +18,7 @@ pub(crate) const SCHEMA: &str = include_str!("../config.schema.json");
 pub struct Config {
     /// Where the host answers scrapes.
     pub port: u16,
-    /// What the histograms are.
+    /// Which buckets a scrape in protobuf gets.
     pub histograms: Histograms,
     /// The bounds of the histograms' buckets.
     pub buckets: BucketLists,
@@ -30,6 +30,18 @@ pub struct Config {
     pub hold_new_series: Option<Time>,
     /// How long a series may be idle.
     pub expire_after: Option<Time>,
+    /// The address of a Prometheus that a probe asks.
+    pub server: Option<String>,
+    /// What the records are of. It and the four below are for the printed scrape config.
+    pub service: Option<String>,
+    /// What the service is a part of.
+    pub namespace: Option<String>,
+    /// As `production`.
+    pub environment: Option<String>,
+    /// Tells this metricast from others.
+    pub instance: Option<String>,
+    /// The machine's name.
+    pub host: Option<String>,
 }
 
 /// A length of time, written as `60s` or `1h 30m`.
@@ -87,6 +99,12 @@ impl Default for Config {
             extra_metrics: true,
             hold_new_series: None,
             expire_after: None,
+            server: None,
+            service: None,
+            namespace: None,
+            environment: None,
+            instance: None,
+            host: None,
         }
     }
 }
@@ -115,6 +133,7 @@ impl TryFrom<&Config> for Options {
     type Error = PublishError;
 
     fn try_from(config: &Config) -> Result<Self, PublishError> {
+        scraper::check(config)?;
         Ok(Self {
             histograms: config.histograms.into(),
             event_buckets: buckets("buckets.events", &config.buckets.events)?,
@@ -197,6 +216,7 @@ mod tests {
             extra_metrics: false,
             hold_new_series: Some(Time(Duration::from_mins(1))),
             expire_after: Some(Time(Duration::from_hours(24))),
+            ..Config::default()
         };
         assert_eq!(config, Ok(expected));
     }
@@ -226,6 +246,8 @@ mod tests {
             (r#"{"hold_new_series": "2h"}"#, "hold_new_series: the most is 1h"),
             (r#"{"expire_after": "30m"}"#, "expire_after: the least is 1h"),
             (r#"{"extra_metrics": "no"}"#, "extra_metrics: true or false is wanted, and this is text"),
+            (r#"{"service": " "}"#, "service: is a name: not empty, and without line breaks"),
+            (r#"{"host": "a\nb"}"#, "host: is a name: not empty, and without line breaks"),
         ] {
             assert_eq!(parsed(config), Err(expected.to_owned()), "{config}");
         }
