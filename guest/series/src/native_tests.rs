@@ -53,7 +53,9 @@ fn model(values: &[f64]) -> (i32, BTreeMap<i32, u64>) {
 
 fn observed(values: &[f64]) -> Native {
     let mut native = Native::default();
-    values.iter().for_each(|value| native.observe(*value));
+    for value in values {
+        native.observe(*value);
+    }
     native
 }
 
@@ -67,7 +69,7 @@ fn values() -> impl Strategy<Value = Vec<f64>> {
     let usual = prop_oneof![0.0..600.0_f64, 1e-6..1e-3_f64];
     let edge = (-1100..8200_i32).prop_map(|key| bound(key.clamp(-1023, 8191)));
     prop_oneof![
-        prop::collection::vec(any.clone(), 0..300),
+        prop::collection::vec(any, 0..300),
         prop::collection::vec(usual, 0..600),
         prop::collection::vec(prop_oneof![edge, any, Just(f64::INFINITY)], 0..400),
     ]
