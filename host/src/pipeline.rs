@@ -4,6 +4,7 @@
 //! [`Workshop::prepare`] does all that needs no I/O beyond this machine, and is what `metricast check` shows;
 //! [`Pipeline::start`] opens the publishers; [`Pipeline::drain`] ends them.
 
+mod exposition;
 mod report;
 mod workshop;
 
@@ -27,6 +28,7 @@ use crate::plugin::{CallError, Instance, LoadError};
 use crate::queue::Queue;
 use crate::scrape::Scraped;
 
+pub use exposition::ExpositionError;
 pub use report::Report;
 pub use workshop::{Prepared, Workshop};
 
@@ -92,6 +94,8 @@ pub enum StartProblem {
 pub struct Pipeline {
     queue: Queue,
     deliveries: Vec<Delivery<Instance>>,
+    /// Names of those that have something to scrape.
+    scraped: Vec<String>,
     scrapes: Vec<JoinHandle<io::Result<()>>>,
     stop_scrapes: watch::Sender<bool>,
 }
@@ -134,7 +138,7 @@ impl Pipeline {
         });
         let deliveries = deliveries.collect();
         let (stop_scrapes, _) = watch::channel(false);
-        let mut pipeline = Self { queue, deliveries, scrapes: Vec::new(), stop_scrapes };
+        let mut pipeline = Self { queue, deliveries, scraped: Vec::new(), scrapes: Vec::new(), stop_scrapes };
         pipeline.opened(config, scrapes).await?;
         Ok(pipeline)
     }
@@ -153,13 +157,11 @@ impl Pipeline {
             if !has_scrapes && listen.stated {
                 return Err(at(StartProblem::NothingToScrape));
             }
-            match (has_scrapes, scrapes) {
-                (true, Scrapes::Served) => self.listen(index, listen.address).await.map_err(at)?,
-                (true, Scrapes::Off) => {
-                    let publisher = &config.publishers[index].name;
-                    tracing::warn!(publisher, "nobody can scrape it: its metrics end with this process");
-                }
-                (false, _) => {}
+            if has_scrapes {
+                self.scraped.push(config.publishers[index].name.clone());
+            }
+            if has_scrapes && scrapes == Scrapes::Served {
+                self.listen(index, listen.address).await.map_err(at)?;
             }
         }
         Ok(())

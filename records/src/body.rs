@@ -12,7 +12,7 @@ use serde_json::value::RawValue;
 use thiserror::Error;
 
 use crate::builder::BatchBuilder;
-use crate::input::{self, Parsed, Refusal};
+use crate::input::{self, Parsed, Refusal, told};
 
 /// How many refusals are listed; more are only counted.
 pub const MAX_LISTED: usize = 10_000;
@@ -124,14 +124,19 @@ impl Body {
             }
             return;
         }
-        let mut items = Items { body: self, received };
-        let mut deserializer = serde_json::Deserializer::from_slice(body);
-        let read = deserializer.deserialize_seq(&mut items).and_then(|()| deserializer.end());
-        if let Err(error) = read {
+        if let Err(refusal) = self.array(body, received) {
             // An array that breaks off may have lost anything: none of it is taken.
             *self = Self::default();
-            self.refuse(1, &Refusal::new(format!("not JSON: {error}")));
+            self.refuse(1, &Refusal::new(format!("{refusal}; nothing of the array was taken")));
         }
+    }
+
+    fn array(&mut self, body: &[u8], received: f64) -> Result<(), Refusal> {
+        let text = std::str::from_utf8(body).map_err(|error| told::not_utf8("body", body, error))?;
+        let mut deserializer = serde_json::Deserializer::from_str(text);
+        let mut items = Items { body: self, received };
+        deserializer.deserialize_seq(&mut items).map_err(|error| told::not_json(text, &error))?;
+        deserializer.end().map_err(|error| told::after_the_array(text, &error))
     }
 
     fn push(&mut self, line: u64, record: &Parsed<'_>, received: f64) {
@@ -211,7 +216,7 @@ mod tests {
         let body = read(format!("{GOOD}\n\n{{}}\r\n{GOOD}").as_bytes(), Format::Lines, 5.0);
         assert_eq!(
             body.answer(),
-            r#"{"accepted":2,"refused":[{"line":3,"reason":"neither metric_type nor event_name nor operation says which kind of record this is"}]}"#
+            r#"{"accepted":2,"refused":[{"line":3,"reason":"neither metric_type nor event_name nor operation is there: the kind of record is not known"}]}"#
         );
         assert!(!body.is_all_refused());
         assert_eq!(body.records.finish().received(), [5.0, 5.0]);
@@ -232,7 +237,11 @@ mod tests {
     fn an_array_that_breaks_off_is_not_taken_in_part() {
         let body = read(format!("[{GOOD},{GOOD}").as_bytes(), Format::Json, 5.0);
         assert!(body.is_all_refused());
-        assert_eq!(body.refused[0].reason, "not JSON: EOF while parsing a list at line 1 column 68");
+        assert_eq!(body.records.len(), 0);
+        assert_eq!(
+            body.refused[0].reason,
+            "not JSON at column 68: it breaks off in an array; nothing of the array was taken"
+        );
     }
 
     #[test]

@@ -8,6 +8,7 @@ mod publish;
 mod publish_to;
 mod run;
 mod snippets;
+mod textfile;
 mod usage;
 
 use std::io::Write as _;
