@@ -21,9 +21,12 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod caps;
 mod clock;
 mod events;
+mod finder;
 mod known;
+mod label_options;
 mod metrics;
 mod networks;
 mod options;
@@ -32,6 +35,8 @@ mod probe;
 mod recorder;
 mod scraper;
 mod snippet;
+mod tags;
+mod trace;
 mod turns;
 
 use metricast_sdk::{
@@ -39,6 +44,7 @@ use metricast_sdk::{
 };
 use metricast_series::{Registry, negotiate, snapshot};
 
+pub use label_options::{AttributeLabel, Label};
 use metrics::Metrics;
 use options::Options;
 pub use options::{BucketLists, Config, Histograms, Time};

@@ -1,5 +1,6 @@
 //! The config: as it is written, and as it is used.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use metricast_sdk::PublishError;
@@ -7,6 +8,7 @@ use metricast_series::{Buckets, HistogramForm, SeriesLimit, histogram};
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer};
 
+use crate::label_options::{Label, Labels};
 use crate::{scraper, turns};
 
 /// JSON Schema of [`Config`].
@@ -30,6 +32,12 @@ pub struct Config {
     pub hold_new_series: Option<Time>,
     /// How long a series may be idle.
     pub expire_after: Option<Time>,
+    /// How old a record may be when it is received.
+    pub max_age: Option<Time>,
+    /// Labels besides the metrics' own.
+    pub labels: BTreeMap<String, Label>,
+    /// Whether exemplars are kept.
+    pub exemplars: bool,
     /// The address of a Prometheus that a probe asks.
     pub server: Option<String>,
     /// What the records are of. It and the four below are for the printed scrape config.
@@ -99,6 +107,9 @@ impl Default for Config {
             extra_metrics: true,
             hold_new_series: None,
             expire_after: None,
+            max_age: None,
+            labels: BTreeMap::new(),
+            exemplars: true,
             server: None,
             service: None,
             namespace: None,
@@ -127,6 +138,10 @@ pub(crate) struct Options {
     pub(crate) hold_new_series: f64,
     /// After how many turns an idle series expires.
     pub(crate) idle_turns: Option<u32>,
+    /// Seconds.
+    pub(crate) max_age: Option<f64>,
+    pub(crate) labels: Labels,
+    pub(crate) exemplars: bool,
 }
 
 impl TryFrom<&Config> for Options {
@@ -143,6 +158,9 @@ impl TryFrom<&Config> for Options {
             extra_metrics: config.extra_metrics,
             hold_new_series: hold(config.hold_new_series)?,
             idle_turns: config.expire_after.map(idle_turns).transpose()?,
+            max_age: config.max_age.map(max_age).transpose()?,
+            labels: Labels::checked(&config.labels)?,
+            exemplars: config.exemplars,
         })
     }
 }
@@ -169,87 +187,17 @@ fn idle_turns(Time(time): Time) -> Result<u32, PublishError> {
     Ok((time.as_secs_f64() / turns::SECONDS).ceil() as u32)
 }
 
+fn max_age(Time(time): Time) -> Result<f64, PublishError> {
+    if time.is_zero() {
+        return Err(PublishError::misconfigured("max_age", "must be longer than 0s"));
+    }
+    Ok(time.as_secs_f64())
+}
+
 fn buckets(path: &str, bounds: &[f64]) -> Result<Buckets, PublishError> {
     Buckets::new(bounds).map_err(|error| PublishError::misconfigured(path, error))
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use metricast_sdk::config;
-    use serde_json::Value;
-
-    fn parsed(config: &str) -> Result<Config, String> {
-        config::parse::<crate::PrometheusPublisher>(config).map_err(|error| error.to_string())
-    }
-
-    #[test]
-    fn every_default_is_the_one_that_the_schema_states() {
-        let schema: Value = serde_json::from_str(SCHEMA).expect("the schema is JSON");
-        let properties = &schema["properties"];
-        let stated = |key: &str| properties[key]["default"].clone();
-        let lists = &properties["buckets"]["properties"];
-        let written = serde_json::json!({
-            "port": stated("port"),
-            "histograms": stated("histograms"),
-            "series_limit": stated("series_limit"),
-            "extra_metrics": stated("extra_metrics"),
-            "buckets": { "events": lists["events"]["default"], "network": lists["network"]["default"] },
-        });
-        assert_eq!(parsed(&written.to_string()), Ok(Config::default()));
-        assert_eq!(parsed("{}"), Ok(Config::default()));
-        assert_eq!(properties["series_limit"]["maximum"], SeriesLimit::MAX);
-        assert_eq!(lists["events"]["maxItems"], Buckets::MAX);
-    }
-
-    #[test]
-    fn what_is_written_is_taken() {
-        let config = parsed(
-            r#"{"port": 9999, "histograms": "both", "buckets": {"events": [1, 2.5]}, "series_limit": 5, "extra_metrics": false,
-                 "hold_new_series": "60s", "expire_after": "1day"}"#,
-        );
-        let expected = Config {
-            port: 9999,
-            histograms: Histograms::Both,
-            buckets: BucketLists { events: vec![1.0, 2.5], ..BucketLists::default() },
-            series_limit: 5,
-            extra_metrics: false,
-            hold_new_series: Some(Time(Duration::from_mins(1))),
-            expire_after: Some(Time(Duration::from_hours(24))),
-            ..Config::default()
-        };
-        assert_eq!(config, Ok(expected));
-    }
-
-    #[test]
-    fn what_cannot_be_names_its_key() {
-        for (config, expected) in [
-            (r#"{"prot": 1}"#, "prot: unknown key; did you mean `port`?"),
-            (r#"{"port": 65536}"#, "port: 65536 is out of range, the most is 65535"),
-            (r#"{"buckets": {"event": [1]}}"#, "buckets.event: unknown key; did you mean `events`?"),
-            (r#"{"buckets": {"events": []}}"#, "buckets.events: needs at least one bound"),
-            (r#"{"buckets": {"events": [-1]}}"#, "buckets.events[0]: -1 is out of range, the least is 0"),
-            (
-                r#"{"buckets": {"network": [1, 0.5]}}"#,
-                "buckets.network: bound 1 is 0.5, which is not above the one before it (1): bounds ascend",
-            ),
-            (r#"{"series_limit": 0}"#, "series_limit: 0 is out of range, the least is 1"),
-            (
-                r#"{"histograms": "sparse"}"#,
-                "histograms: unknown variant `sparse`, expected one of `classic`, `native`, `both`",
-            ),
-            (r#"{"hold_new_series": 60}"#, "hold_new_series: text is wanted, and this is a number"),
-            (
-                r#"{"hold_new_series": "60"}"#,
-                "hold_new_series: `60` is no length of time such as 60s: time unit needed, for example 60sec or 60ms",
-            ),
-            (r#"{"hold_new_series": "2h"}"#, "hold_new_series: the most is 1h"),
-            (r#"{"expire_after": "30m"}"#, "expire_after: the least is 1h"),
-            (r#"{"extra_metrics": "no"}"#, "extra_metrics: true or false is wanted, and this is text"),
-            (r#"{"service": " "}"#, "service: is a name: not empty, and without line breaks"),
-            (r#"{"host": "a\nb"}"#, "host: is a name: not empty, and without line breaks"),
-        ] {
-            assert_eq!(parsed(config), Err(expected.to_owned()), "{config}");
-        }
-    }
-}
+#[path = "options_tests.rs"]
+mod tests;

@@ -57,4 +57,14 @@ mod tests {
             assert!(error.starts_with("server: is the address of a Prometheus"), "{error}");
         }
     }
+
+    #[test]
+    fn names_are_not_empty_and_in_one_line() {
+        let service = |name: &str| check_names(&Config { service: Some(name.to_owned()), ..Config::default() });
+        assert_eq!(service("shop \"1\""), Ok(()));
+        for bad in ["", " ", "a\nb", "a\u{85}b"] {
+            let error = service(bad).expect_err(bad).to_string();
+            assert_eq!(error, "service: is a name: not empty, and without line breaks");
+        }
+    }
 }

@@ -77,6 +77,8 @@ fn target(lines: &mut Vec<String>, config: &Config) {
     let labels = [("instance", &config.instance), ("environment", &config.environment)];
     let labels: Vec<String> = labels
         .iter()
+        // What the series have already would be there twice, the scraped one as exported_environment.
+        .filter(|(name, _)| !config.labels.contains_key(*name))
         .filter_map(|(name, value)| Some(format!("          {name}: {}", quoted(value.as_deref()?))))
         .collect();
     if !labels.is_empty() {

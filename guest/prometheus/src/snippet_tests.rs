@@ -51,6 +51,14 @@ fn names_become_job_and_labels_whatever_stands_in_them() {
 }
 
 #[test]
+fn a_label_that_the_series_have_is_not_put_in_by_the_scraper() {
+    let labels = [("environment".to_owned(), crate::Label::Constant("test".to_owned()))].into_iter().collect();
+    let environment = Some("production".to_owned());
+    let (document, _) = read(&Config { environment, labels, instance: Some("a".to_owned()), ..Config::default() });
+    assert_eq!(keys(&document["scrape_configs"][0]["static_configs"][0]["labels"]), ["instance"]);
+}
+
+#[test]
 fn native_histograms_need_their_keys_and_protobuf_first() {
     let entry = |histograms| read(&Config { histograms, ..Config::default() }).0["scrape_configs"][0].clone();
     let [classic, native, both] = [Histograms::Classic, Histograms::Native, Histograms::Both].map(entry);

@@ -6,6 +6,10 @@ use crate::sum::Sum;
 
 /// Cells of one kind.
 pub(crate) trait Cells {
+    /// How many places for exemplars a row has.
+    fn width(&self) -> usize {
+        1
+    }
     /// Appends a row that nothing was recorded in.
     fn grow(&mut self);
     /// Removes all rows.
@@ -43,6 +47,10 @@ impl Cells for Vec<f64> {
 }
 
 impl Cells for Histograms {
+    fn width(&self) -> usize {
+        self.buckets.width()
+    }
+
     fn grow(&mut self) {
         self.counts.resize(self.counts.len() + self.buckets.width(), 0);
         self.sums.push(Sum::default());

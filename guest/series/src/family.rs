@@ -3,6 +3,7 @@
 use crate::cap::{self, OTHER, SeriesLimit};
 use crate::cells::{Cells, keep_rows};
 use crate::descriptor::Descriptor;
+use crate::exemplars::Exemplars;
 use crate::labels::LabelTable;
 
 /// A series' place in its family, and whether what asked for it found no room and was sent there.
@@ -13,7 +14,7 @@ impl Slot {
     const OVERFLOWED: u32 = 1 << 31;
 
     #[inline]
-    fn row(self) -> usize {
+    pub(crate) fn row(self) -> usize {
         (self.0 & !Self::OVERFLOWED) as usize
     }
 
@@ -53,13 +54,14 @@ pub(crate) struct Family<C> {
     others: u32,
     /// How many values were recorded in an overflow series for want of room.
     pub(crate) overflowed: u64,
+    pub(crate) exemplars: Exemplars,
 }
 
 impl<C: Cells> Family<C> {
     pub(crate) fn new(descriptor: Descriptor, cells: C) -> Self {
         let labels = LabelTable::new(descriptor.labels().len());
         let rows = Rows { labels, cells, starts: Vec::new(), touched: Vec::new() };
-        Self { descriptor, rows, others: 0, overflowed: 0 }
+        Self { descriptor, rows, others: 0, overflowed: 0, exemplars: Exemplars::default() }
     }
 
     pub(crate) fn clear(&mut self) {
@@ -68,12 +70,16 @@ impl<C: Cells> Family<C> {
         self.rows.touched.clear();
         self.rows.labels = LabelTable::new(self.rows.labels.width());
         (self.others, self.overflowed) = (0, 0);
+        self.exemplars = Exemplars::default();
     }
 
     /// Puts `rows` in the place of what is there.
     pub(crate) fn replace(&mut self, rows: Rows<C>, overflowed: u64) {
         (self.rows, self.overflowed) = (rows, overflowed);
         self.count_others();
+        if self.descriptor.has_exemplars() {
+            self.exemplars.reset(self.rows.starts.len() * self.rows.cells.width());
+        }
     }
 
     /// The cells, to record so many `values` in the row of `slot`; those that found no room are counted.
@@ -132,6 +138,7 @@ impl<C: Cells> Family<C> {
             labels.insert(self.rows.labels.row(row));
         }
         self.rows.labels = labels;
+        self.exemplars.keep(self.rows.cells.width(), &keep);
         self.rows.cells.keep(&keep);
         keep_rows(&mut self.rows.starts, 1, &keep);
         keep_rows(&mut self.rows.touched, 1, &keep);
@@ -156,6 +163,9 @@ impl<C: Cells> Family<C> {
     fn insert<'a>(&mut self, values: impl Iterator<Item = &'a str> + Clone, birth: Birth) -> Slot {
         self.others += u32::from(self.is_other(values.clone()));
         self.rows.cells.grow();
+        if self.descriptor.has_exemplars() {
+            self.exemplars.grow(self.rows.cells.width());
+        }
         self.rows.starts.push(birth.time);
         self.rows.touched.push(birth.turn);
         Slot(self.rows.labels.insert(values))

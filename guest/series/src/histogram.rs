@@ -157,14 +157,16 @@ impl Histograms {
         Self { buckets, form, counts: Vec::new(), sums: Vec::new(), natives: Vec::new() }
     }
 
+    /// Counts a value that is not NaN, and says in which place of `counts`.
     #[inline]
-    pub(crate) fn observe(&mut self, row: usize, value: f64) {
-        let bucket = self.buckets.index(value);
-        self.counts[row * self.buckets.width() + bucket] += 1;
+    pub(crate) fn observe(&mut self, row: usize, value: f64) -> usize {
+        let place = row * self.buckets.width() + self.buckets.index(value);
+        self.counts[place] += 1;
         self.sums[row].add(value);
         if let Some(native) = self.natives.get_mut(row) {
             native.observe(value);
         }
+        place
     }
 
     /// Whether these can take the form of `wanted`: not with other buckets, and native ones cannot be made of classic

@@ -16,8 +16,10 @@
 use crate::builder::Builder;
 use crate::cap::{OVERFLOW_FAMILY, OVERFLOW_LABEL, SeriesLimit};
 use crate::descriptor::Descriptor;
+use crate::exemplars::Exemplar;
 use crate::family::{Birth, Family, Slot};
 use crate::histogram::Histograms;
+use crate::labels::LabelTable;
 use crate::view::{FamilyView, Page};
 
 macro_rules! handles {
@@ -38,6 +40,13 @@ macro_rules! handles {
 handles!(CounterFamily, Counter, "counter");
 handles!(GaugeFamily, Gauge, "gauge");
 handles!(HistogramFamily, Histogram, "histogram");
+
+/// Where an exemplar belongs. As a handle, it is good until [`Registry::generation`] changes.
+#[derive(Debug, Clone, Copy)]
+pub struct ExemplarPlace {
+    family: Place,
+    at: usize,
+}
 
 /// Families and their series.
 #[derive(Debug, Clone)]
@@ -114,6 +123,11 @@ impl Registry {
         Some(Counter { family: family.0, slot })
     }
 
+    /// The label values of a family's counters.
+    pub fn counter_labels(&self, family: CounterFamily) -> &LabelTable {
+        &self.counters[family.0 as usize].rows.labels
+    }
+
     /// Lets the counter of these label values stand at 0 before its first value; none where there is no room for it.
     pub fn declare_counter(&mut self, family: CounterFamily, values: &[&str]) -> Option<Counter> {
         let slot = self.counters[family.0 as usize].declare(values, self.birth)?;
@@ -157,12 +171,42 @@ impl Registry {
     /// Adds a value to a histogram; NaN is no value.
     #[inline]
     pub fn observe(&mut self, histogram: Histogram, value: f64) {
+        self.observe_at(histogram, value, f64::NEG_INFINITY);
+    }
+
+    /// As [`observe`](Self::observe), at a time. Where an exemplar of that time is due, its place is given back, and
+    /// waits for [`put_exemplar`](Self::put_exemplar).
+    #[inline]
+    pub fn observe_at(&mut self, histogram: Histogram, value: f64, time: f64) -> Option<ExemplarPlace> {
         if value.is_nan() {
-            return;
+            return None;
         }
         let family = &mut self.histograms[histogram.family as usize];
         let (cells, row) = family.record(histogram.slot, 1, self.birth.turn);
-        cells.observe(row, value);
+        let at = cells.observe(row, value);
+        family
+            .exemplars
+            .is_due(at, time)
+            .then_some(ExemplarPlace { family: Place::Histogram(histogram.family as usize), at })
+    }
+
+    /// Where a counter keeps its exemplar, and from which time on another one is due; infinity where it has none.
+    pub fn exemplar_due(&self, counter: Counter) -> (ExemplarPlace, f64) {
+        let at = counter.slot.row();
+        let due = self.counters[counter.family as usize].exemplars.due(at);
+        (ExemplarPlace { family: Place::Counter(counter.family as usize), at }, due)
+    }
+
+    /// Puts an exemplar of the time `time` where one was due; with none the place waits for its next time all the same.
+    ///
+    /// # Panics
+    /// Where no exemplar was due there.
+    pub fn put_exemplar(&mut self, place: ExemplarPlace, time: f64, exemplar: Option<Exemplar>) {
+        match place.family {
+            Place::Counter(family) => self.counters[family].exemplars.put(place.at, time, exemplar),
+            Place::Histogram(family) => self.histograms[family].exemplars.put(place.at, time, exemplar),
+            Place::Gauge(_) => unreachable!("gauges have no exemplars"),
+        }
     }
 
     /// Keeps a counter from expiring, as if something was recorded in it.

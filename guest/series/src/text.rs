@@ -11,7 +11,7 @@ use crate::view::{CellsView, FamilyView};
 pub fn encode(registry: &Registry, now: f64, out: &mut Vec<u8>) {
     registry.visit(now, |family| {
         metadata(&family, out);
-        samples::encode(&family, out);
+        samples::encode(&family, false, out);
     });
 }
 

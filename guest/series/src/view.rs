@@ -1,6 +1,7 @@
 //! Families as an encoder sees them.
 
 use crate::descriptor::Descriptor;
+use crate::exemplars::{Exemplar, Exemplars};
 use crate::family::Family;
 use crate::histogram::{Buckets, HistogramForm, Histograms};
 use crate::labels::LabelTable;
@@ -24,6 +25,7 @@ pub(crate) struct FamilyView<'a> {
     pub(crate) starts: &'a [f64],
     pub(crate) touched: &'a [u32],
     pub(crate) cells: CellsView<'a>,
+    exemplars: &'a Exemplars,
     page: Page<'a>,
 }
 
@@ -71,8 +73,17 @@ impl<'a> FamilyView<'a> {
     }
 
     fn of<C>(family: &'a Family<C>, cells: CellsView<'a>, page: Page<'a>) -> Self {
-        let (descriptor, rows, overflowed) = (&family.descriptor, &family.rows, family.overflowed);
-        Self { descriptor, overflowed, labels: &rows.labels, starts: &rows.starts, touched: &rows.touched, cells, page }
+        let rows = &family.rows;
+        Self {
+            descriptor: &family.descriptor,
+            overflowed: family.overflowed,
+            labels: &rows.labels,
+            starts: &rows.starts,
+            touched: &rows.touched,
+            cells,
+            exemplars: &family.exemplars,
+            page,
+        }
     }
 
     /// The type's name, the same in both text formats.
@@ -96,10 +107,23 @@ impl<'a> FamilyView<'a> {
         Some(self.starts[row as usize]).filter(|start| *start > 0.0)
     }
 
+    /// The exemplar of a series' bucket, or of a series without buckets; none where it is held.
+    pub(crate) fn exemplar(&self, row: u32, bucket: usize) -> Option<&'a Exemplar> {
+        let width = match self.cells {
+            CellsView::Histograms(histograms) => histograms.buckets.width(),
+            CellsView::Counters(_) | CellsView::Gauges(_) => 1,
+        };
+        self.exemplars.get(row as usize * width + bucket).filter(|_| !self.is_held(row))
+    }
+
+    fn is_held(&self, row: u32) -> bool {
+        self.starts[row as usize] > self.page.held_after
+    }
+
     /// What a series shows; nothing yet where it is held.
     pub(crate) fn value(&self, row: u32) -> Value<'a> {
         let at = row as usize;
-        let held = self.starts[at] > self.page.held_after;
+        let held = self.is_held(row);
         match self.cells {
             CellsView::Counters(cells) => Value::Counter(if held { 0 } else { cells[at] }),
             CellsView::Gauges(cells) => Value::Gauge(cells[at]),

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use metricast_series::{Buckets, Descriptor, HistogramForm, Registry, SeriesLimit, protobuf};
+use metricast_series::{Buckets, Descriptor, Exemplar, HistogramForm, Registry, SeriesLimit, protobuf};
 use proptest::prelude::*;
 use prost_reflect::prost::Message;
 use prost_reflect::{DynamicMessage, MessageDescriptor};
@@ -36,7 +36,7 @@ fn families(registry: &Registry, now: f64) -> Vec<Value> {
 fn took(form: HistogramForm) -> (Registry, metricast_series::HistogramFamily) {
     let mut builder = Registry::builder(SeriesLimit::default());
     builder.constant_label("region", "eu").expect("a label");
-    let took = Descriptor::new("took_seconds", "Time.").unit("seconds").label("name");
+    let took = Descriptor::new("took_seconds", "Time.").unit("seconds").label("name").exemplars(true);
     let family = builder.histogram(took, Buckets::new(&[0.5, 1.0]).expect("a layout"), form).expect("a family");
     (builder.build(), family)
 }
@@ -121,6 +121,40 @@ fn a_histogram_is_shown_in_the_form_that_it_has() {
         let labels = json!([{ "name": "name", "value": "a" }, { "name": "region", "value": "eu" }]);
         assert_eq!(page[0]["metric"][0]["label"], labels);
     }
+}
+
+#[test]
+fn exemplars_are_where_the_form_of_the_histogram_has_them() {
+    let exemplar = json!({
+        "label": [{ "name": "trace_id", "value": "abc" }], "value": 0.75, "timestamp": "2026-11-23T02:13:21Z",
+    });
+    for form in [HistogramForm::Classic, HistogramForm::Native, HistogramForm::Both] {
+        let (mut registry, family) = took(form);
+        let histogram = registry.histogram(family, &["a"]);
+        let place = registry.observe_at(histogram, 0.75, 1_795_400_001.0).expect("the first one is due");
+        registry.put_exemplar(place, 1_795_400_001.0, Exemplar::new(&[("trace_id", "abc")], 0.75, 1_795_400_001.0));
+        assert!(registry.observe_at(histogram, 0.8, 1_795_400_005.0).is_none());
+        let page = families(&registry, 0.0);
+        let shown = &page[0]["metric"][0]["histogram"];
+        let (classic, native) = (&shown["bucket"][1]["exemplar"], &shown["exemplars"][0]);
+        let expected =
+            if form == HistogramForm::Native { [&Value::Null, &exemplar] } else { [&exemplar, &Value::Null] };
+        assert_eq!([classic, native], expected, "{form:?}");
+    }
+}
+
+#[test]
+fn the_exemplar_of_a_counter_is_read_back() {
+    let mut builder = Registry::builder(SeriesLimit::default());
+    let runs = builder.counter(Descriptor::new("runs", "").exemplars(true)).expect("a family");
+    let mut registry = builder.build();
+    let counter = registry.counter(runs, &[]);
+    registry.put_exemplar(registry.exemplar_due(counter).0, 1.5, Exemplar::new(&[("task_id", "t")], 1.0, 1.5));
+    let expected = json!({
+        "value": 0.0,
+        "exemplar": { "label": [{ "name": "task_id", "value": "t" }], "value": 1.0, "timestamp": "1970-01-01T00:00:01.500Z" },
+    });
+    assert_eq!(families(&registry, 0.0)[0]["metric"][0]["counter"], expected);
 }
 
 #[test]

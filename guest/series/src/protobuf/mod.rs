@@ -9,6 +9,7 @@
 
 mod wire;
 
+use crate::exemplars::Exemplar;
 use crate::native::{Native, ZERO_THRESHOLD};
 use crate::registry::Registry;
 use crate::view::{CellsView, FamilyView, HistogramView, Value};
@@ -52,10 +53,11 @@ fn metric(view: &FamilyView<'_>, row: u32, out: &mut Vec<u8>) {
         Value::Gauge(value) => wire::nested(2, out, |out| wire::double(1, value, out)),
         Value::Counter(count) => wire::nested(3, out, |out| {
             wire::double(1, count as f64, out);
+            exemplar(2, view.exemplar(row, 0), out);
             timestamp(3, start, out);
         }),
         Value::Histogram(histogram) => wire::nested(7, out, |out| {
-            histogram_fields(&histogram, out);
+            histogram_fields(&histogram, |bucket| view.exemplar(row, bucket), out);
             timestamp(15, start, out);
         }),
     }
@@ -78,22 +80,44 @@ fn timestamp(field: u16, seconds: Option<f64>, out: &mut Vec<u8>) {
     });
 }
 
-fn histogram_fields(view: &HistogramView<'_>, out: &mut Vec<u8>) {
+fn exemplar(field: u16, exemplar: Option<&Exemplar>, out: &mut Vec<u8>) {
+    let Some(exemplar) = exemplar else {
+        return;
+    };
+    wire::nested(field, out, |out| {
+        for pair in exemplar.labels() {
+            wire::nested(1, out, |out| label(pair, out));
+        }
+        wire::double(2, exemplar.value(), out);
+        timestamp(3, Some(exemplar.time()), out);
+    });
+}
+
+fn histogram_fields<'a>(
+    view: &HistogramView<'_>,
+    exemplar_of: impl Fn(usize) -> Option<&'a Exemplar>,
+    out: &mut Vec<u8>,
+) {
     wire::unsigned(1, view.counts.iter().sum(), out);
     wire::double(2, view.sum, out);
     if view.form.shows_classic() {
         let bounds = view.buckets.bounds().iter().copied().chain([f64::INFINITY]);
         let mut count = 0;
-        for (bound, here) in bounds.zip(view.counts) {
+        for (bucket, (bound, here)) in bounds.zip(view.counts).enumerate() {
             count += here;
             wire::nested(3, out, |out| {
                 wire::unsigned(1, count, out);
                 wire::double(2, bound, out);
+                exemplar(3, exemplar_of(bucket), out);
             });
         }
     }
     if let Some(native) = view.native {
         native_fields(native, out);
+    }
+    // Readers of native histograms take the exemplars of classic buckets where these are none.
+    if !view.form.shows_classic() {
+        (0..view.counts.len()).for_each(|bucket| exemplar(16, exemplar_of(bucket), out));
     }
 }
 
