@@ -31,12 +31,17 @@ mod metrics;
 mod networks;
 mod options;
 mod pairs;
+mod probe;
 mod recorder;
+mod scraper;
+mod snippet;
 mod tags;
 mod trace;
 mod turns;
 
-use metricast_sdk::{Batch, Description, Exposition, Profile, PublishError, Publisher, Receipt, Saved, log};
+use metricast_sdk::{
+    Batch, Description, Exposition, Finding, Profile, PublishError, Publisher, Receipt, Saved, Snippet, log,
+};
 use metricast_series::{Registry, negotiate, snapshot};
 
 pub use label_options::{AttributeLabel, Label};
@@ -63,6 +68,14 @@ impl Publisher for PrometheusPublisher {
 
     fn check(config: &Config) -> Result<(), PublishError> {
         Options::try_from(config).map(drop)
+    }
+
+    fn probe(config: &Config) -> Vec<Finding> {
+        probe::probe(config)
+    }
+
+    fn snippets(config: &Config) -> Vec<Snippet> {
+        vec![snippet::scrape_config(config)]
     }
 
     fn open(config: Config, state: Option<Saved>) -> Result<Self, PublishError> {

@@ -9,7 +9,7 @@ use serde::de::Error as _;
 use serde::{Deserialize, Deserializer};
 
 use crate::label_options::{Label, Labels};
-use crate::turns;
+use crate::{scraper, turns};
 
 /// JSON Schema of [`Config`].
 pub(crate) const SCHEMA: &str = include_str!("../config.schema.json");
@@ -20,7 +20,7 @@ pub(crate) const SCHEMA: &str = include_str!("../config.schema.json");
 pub struct Config {
     /// Where the host answers scrapes.
     pub port: u16,
-    /// What the histograms are.
+    /// Which buckets a scrape in protobuf gets.
     pub histograms: Histograms,
     /// The bounds of the histograms' buckets.
     pub buckets: BucketLists,
@@ -38,6 +38,18 @@ pub struct Config {
     pub labels: BTreeMap<String, Label>,
     /// Whether exemplars are kept.
     pub exemplars: bool,
+    /// The address of a Prometheus that a probe asks.
+    pub server: Option<String>,
+    /// What the records are of. It and the four below are for the printed scrape config.
+    pub service: Option<String>,
+    /// What the service is a part of.
+    pub namespace: Option<String>,
+    /// As `production`.
+    pub environment: Option<String>,
+    /// Tells this metricast from others.
+    pub instance: Option<String>,
+    /// The machine's name.
+    pub host: Option<String>,
 }
 
 /// A length of time, written as `60s` or `1h 30m`.
@@ -98,6 +110,12 @@ impl Default for Config {
             max_age: None,
             labels: BTreeMap::new(),
             exemplars: true,
+            server: None,
+            service: None,
+            namespace: None,
+            environment: None,
+            instance: None,
+            host: None,
         }
     }
 }
@@ -130,6 +148,7 @@ impl TryFrom<&Config> for Options {
     type Error = PublishError;
 
     fn try_from(config: &Config) -> Result<Self, PublishError> {
+        scraper::check(config)?;
         Ok(Self {
             histograms: config.histograms.into(),
             event_buckets: buckets("buckets.events", &config.buckets.events)?,

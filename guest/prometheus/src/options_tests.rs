@@ -44,6 +44,7 @@ fn what_is_written_is_taken() {
         max_age: Some(Time(Duration::from_mins(90))),
         labels: BTreeMap::from([("region".to_owned(), Label::Constant("eu".to_owned()))]),
         exemplars: false,
+        ..Config::default()
     };
     assert_eq!(config, Ok(expected));
 }
