@@ -186,7 +186,7 @@ impl Pipeline {
 
     async fn listen(&mut self, index: usize, address: SocketAddr) -> Result<(), StartProblem> {
         let listener = bind(self.deliveries[index].status().name(), address).await?;
-        self.scrapes.push(tokio::spawn(self.scraped(index).serve(listener, self.scrapes_stopped())));
+        self.scrapes.push(tokio::spawn(self.page_of(index).serve(listener, self.scrapes_stopped())));
         Ok(())
     }
 
@@ -194,7 +194,7 @@ impl Pipeline {
     fn listen_later(&mut self, index: usize, address: SocketAddr) {
         let delivery = &self.deliveries[index];
         let (name, profile) = (delivery.status().name().to_owned(), delivery.profile());
-        let (scraped, stopped) = (self.scraped(index), self.scrapes_stopped());
+        let (scraped, stopped) = (self.page_of(index), self.scrapes_stopped());
         self.scrapes.push(tokio::spawn(async move {
             if !profile.await.is_some_and(|profile| profile.scrapes) {
                 return Ok(());
@@ -209,7 +209,7 @@ impl Pipeline {
         }));
     }
 
-    fn scraped(&self, index: usize) -> Scraped<Instance> {
+    fn page_of(&self, index: usize) -> Scraped<Instance> {
         let delivery = &self.deliveries[index];
         Scraped::new(delivery.current(), delivery.lost())
     }
