@@ -20,7 +20,7 @@ use tokio::time::{Instant, sleep, timeout};
 
 use crate::config::Checked;
 use crate::delivery::sandbox::PluginOpener;
-use crate::delivery::{Delivery, Opened, Settings};
+use crate::delivery::{Counts, Delivery, Opened, Settings};
 use crate::egress::SecretError;
 use crate::engine::EngineError;
 use crate::grants::GrantError;
@@ -77,7 +77,8 @@ pub enum StartProblem {
     Refused(String),
     /// Its address cannot be listened on.
     #[error(
-        "cannot listen on {address} for scrapes: {source}; does something else listen there, another metricast or another publisher?"
+        "cannot listen on {address} for scrapes: {source}; {}",
+        listen_advice(.source, "does something else listen there, another metricast or another publisher?")
     )]
     Listen {
         /// The address.
@@ -88,6 +89,17 @@ pub enum StartProblem {
     /// `listen` is there and the plugin has nothing to show.
     #[error("listen: this plugin has nothing to scrape; leave the key out")]
     NothingToScrape,
+}
+
+/// What helps where an address cannot be listened on; `taken` is for one that another has.
+pub(crate) fn listen_advice<'a>(error: &io::Error, taken: &'a str) -> &'a str {
+    match error.kind() {
+        io::ErrorKind::AddrNotAvailable => {
+            "this machine has no such address: 127.0.0.1 is reached from itself only, 0.0.0.0 from everywhere"
+        }
+        io::ErrorKind::PermissionDenied => "ports below 1024 need a right of their own: name one above",
+        _ => taken,
+    }
 }
 
 /// Running publishers behind one queue.
@@ -152,7 +164,12 @@ impl Pipeline {
             let has_scrapes = match outcome {
                 Opened::Never(error) => return Err(at(StartProblem::Refused(error.to_string()))),
                 Opened::Yes(profile) => profile.scrapes,
-                Opened::Later(_) | Opened::NotYet => listen.stated,
+                Opened::Later(_) | Opened::NotYet => {
+                    if !listen.stated && scrapes == Scrapes::Served {
+                        self.listen_later(index, listen.address);
+                    }
+                    listen.stated
+                }
             };
             if !has_scrapes && listen.stated {
                 return Err(at(StartProblem::NothingToScrape));
@@ -168,17 +185,40 @@ impl Pipeline {
     }
 
     async fn listen(&mut self, index: usize, address: SocketAddr) -> Result<(), StartProblem> {
-        let bound = TcpListener::bind(address).await.and_then(|listener| Ok((listener.local_addr()?, listener)));
-        let (address, listener) = bound.map_err(|source| StartProblem::Listen { address, source })?;
-        let delivery = &self.deliveries[index];
-        let scraped = Scraped::new(delivery.current(), delivery.lost());
-        let mut stopped = self.stop_scrapes.subscribe();
-        let stopped = async move {
-            let _ = stopped.wait_for(|stopped| *stopped).await;
-        };
-        tracing::info!(publisher = delivery.status().name(), "metrics at http://{address}/metrics");
-        self.scrapes.push(tokio::spawn(scraped.serve(listener, stopped)));
+        let listener = bind(self.deliveries[index].status().name(), address).await?;
+        self.scrapes.push(tokio::spawn(self.scraped(index).serve(listener, self.scrapes_stopped())));
         Ok(())
+    }
+
+    /// Listens where a publisher turns out to have something to show, once it is open.
+    fn listen_later(&mut self, index: usize, address: SocketAddr) {
+        let delivery = &self.deliveries[index];
+        let (name, profile) = (delivery.status().name().to_owned(), delivery.profile());
+        let (scraped, stopped) = (self.scraped(index), self.scrapes_stopped());
+        self.scrapes.push(tokio::spawn(async move {
+            if !profile.await.is_some_and(|profile| profile.scrapes) {
+                return Ok(());
+            }
+            match bind(&name, address).await {
+                Ok(listener) => scraped.serve(listener, stopped).await,
+                Err(problem) => {
+                    tracing::error!(publisher = name, "{problem}");
+                    Ok(())
+                }
+            }
+        }));
+    }
+
+    fn scraped(&self, index: usize) -> Scraped<Instance> {
+        let delivery = &self.deliveries[index];
+        Scraped::new(delivery.current(), delivery.lost())
+    }
+
+    fn scrapes_stopped(&self) -> impl Future<Output = ()> + Send + use<> {
+        let mut stopped = self.stop_scrapes.subscribe();
+        async move {
+            let _ = stopped.wait_for(|stopped| *stopped).await;
+        }
     }
 
     /// Where sources append.
@@ -190,6 +230,11 @@ impl Pipeline {
     pub fn reports(&self) -> Vec<Report> {
         let appended = self.queue.appended();
         self.deliveries.iter().map(|delivery| Report::of(delivery.status(), appended)).collect()
+    }
+
+    /// What each publisher has done, in the order of the config: cheaper than [`reports`](Self::reports).
+    pub fn counts(&self) -> Vec<Counts> {
+        self.deliveries.iter().map(|delivery| delivery.status().counts()).collect()
     }
 
     /// Takes no more records, waits until what is queued is answered for, and ends.
@@ -217,7 +262,7 @@ impl Pipeline {
             if self.deliveries.iter().all(Delivery::has_ended) {
                 return true;
             }
-            let answered = self.reports().iter().map(|report| report.counts.answered()).sum();
+            let answered = self.counts().iter().map(Counts::at_rest).sum();
             if let Patience::SinceProgress(_) = patience
                 && answered != before
             {
@@ -230,6 +275,13 @@ impl Pipeline {
             sleep(LOOK).await;
         }
     }
+}
+
+async fn bind(publisher: &str, address: SocketAddr) -> Result<TcpListener, StartProblem> {
+    let bound = TcpListener::bind(address).await.and_then(|listener| Ok((listener.local_addr()?, listener)));
+    let (address, listener) = bound.map_err(|source| StartProblem::Listen { address, source })?;
+    tracing::info!(publisher, "metrics at http://{address}/metrics");
+    Ok(listener)
 }
 
 impl From<CallError> for StartProblem {

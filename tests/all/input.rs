@@ -1,7 +1,9 @@
 //! Every line of `awkward.ndjson` through the program: what becomes of it, and in which words it is told.
 
+use std::collections::BTreeSet;
 use std::env;
 use std::fs;
+use std::path::Path;
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -151,5 +153,43 @@ fn refused_awkward_lines_are_kept_byte_for_byte_by_publish() {
             Ok(text) => assert!(text.starts_with(kept["raw"].as_str().unwrap()), "line {number}"),
             Err(_) => assert!(!kept["raw_base64"].as_str().unwrap().is_empty(), "line {number}"),
         }
+    }
+}
+
+/// All of the repository's Rust that the page may name tests of.
+fn sources() -> String {
+    fn below(folder: &Path, all: &mut String) {
+        for entry in fs::read_dir(folder).unwrap().map(Result::unwrap) {
+            let path = entry.path();
+            if path.is_dir() {
+                below(&path, all);
+            } else if path.extension().is_some_and(|extension| extension == "rs") {
+                all.push_str(&fs::read_to_string(&path).unwrap());
+            }
+        }
+    }
+    let mut all = String::new();
+    let repository = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+    for folder in ["records/src", "host/src", "tests/all"] {
+        below(&repository.join(folder), &mut all);
+    }
+    all
+}
+
+#[test]
+fn every_rule_of_the_page_names_a_test_that_is_there_and_every_line_is_named() {
+    let page = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/input.md")).unwrap();
+    let sources = sources();
+    let tests = page.split('`').skip(1).step_by(2).filter(|name| name.matches('_').count() > 2);
+    let missing: Vec<_> = tests.filter(|name| !sources.contains(&format!("fn {name}("))).collect();
+    assert_eq!(missing, [""; 0]);
+    let words = page.split("line ").skip(1).map(|rest| rest.split(|c: char| !c.is_ascii_digit()).next());
+    let named: BTreeSet<usize> = words.filter_map(|word| word?.parse().ok()).collect();
+    // Good records among the others.
+    let unnamed: Vec<_> = (1..=83).filter(|line| !named.contains(line)).collect();
+    assert_eq!(unnamed, [11, 82]);
+    for row in page.lines().filter(|row| row.starts_with("| ") && !row.ends_with("held by |")) {
+        let held_by = row.trim_end_matches(" |").rsplit(" | ").next().unwrap();
+        assert!(held_by.starts_with("line ") || held_by.starts_with('`'), "{row}");
     }
 }

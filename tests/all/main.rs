@@ -6,6 +6,7 @@ mod cli;
 mod elasticsearch;
 mod ingest;
 mod input;
+mod input_limits;
 mod over_time;
 mod plugin;
 mod prometheus;

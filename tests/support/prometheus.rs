@@ -201,8 +201,11 @@ impl Prometheus {
 
     /// Waits until every target was scraped without an error.
     pub fn wait_for_scrapes(&self) {
-        let targets = || self.targets().iter().all(|target| target["health"] == "up").then_some(());
-        wait::until("healthy targets", PATIENCE, targets);
+        let all_up = || {
+            let targets = self.targets();
+            (!targets.is_empty() && targets.iter().all(|target| target["health"] == "up")).then_some(())
+        };
+        wait::until("healthy targets", PATIENCE, all_up);
     }
 
     /// Why the last scrape of a target failed, of all targets where it did.

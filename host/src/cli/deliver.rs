@@ -134,7 +134,7 @@ async fn read(
             }
             () = tokio::time::sleep(LOOK) => {}
         }
-        let answers = pipeline.reports().into_iter().map(|report| report.counts.answered());
+        let answers = pipeline.counts().into_iter().map(|counts| counts.answered());
         let (now, slowest) = answers.fold((0, u64::MAX), |(sum, least), count| (sum + count, least.min(count)));
         bar.set_message(format!("{} delivered", HumanCount(slowest)));
         if now != answered || !feeding.is_waiting() {

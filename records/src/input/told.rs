@@ -65,7 +65,7 @@ impl<'a> Place<'a> {
                 r"half a character: escapes from \ud800 to \udfff come in pairs"
             }
             "trailing comma" => "nothing follows the comma: it is one too many",
-            "trailing characters" => "something follows the record; each stands on a line of its own",
+            "trailing characters" => FOLLOWS,
             other if other.starts_with("control character") => return self.control_character(),
             other => other,
         }
@@ -109,6 +109,8 @@ impl std::fmt::Display for Place<'_> {
     }
 }
 
+/// More than one record on a line, or what should be none.
+pub(crate) const FOLLOWS: &str = "something follows the record; each stands on a line of its own";
 const UTF_16: &str = "this looks like UTF-16, and records are UTF-8";
 
 /// Bytes that are no text, of `what`: which one is wrong, counted from 1.

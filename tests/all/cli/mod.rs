@@ -9,6 +9,7 @@ mod publish_to;
 mod run;
 mod snippets;
 mod textfile;
+mod tls;
 mod usage;
 
 use std::io::Write as _;

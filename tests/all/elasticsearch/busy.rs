@@ -7,7 +7,6 @@ use support::Server;
 use support::search::{Node, Options};
 
 use super::{batch, event, open_at, real_batches};
-use crate::truth::RECORDS;
 
 /// One worker and room for one more piece of work: a bulk into six shards is too much at once.
 const NARROW: &[(&str, &str)] = &[("thread_pool.write.size", "1"), ("thread_pool.write.queue_size", "1")];
@@ -30,7 +29,7 @@ fn puts_off(server: Server) {
     }
     let mut publisher = open_at(&node, "busy", &json!({ "indices": "daily" })).unwrap();
     let (mut mixed, mut accepted) = (0, 0);
-    for mut batch in real_batches(60) {
+    for mut batch in real_batches(60).into_iter().take(25) {
         // Each attempt gets on at least a little, or says why not: 100 of them are a fault.
         for attempt in 0.. {
             assert!(attempt < 100, "a batch does not come through");
@@ -44,9 +43,9 @@ fn puts_off(server: Server) {
             batch = batch.select(&receipt.retryable);
         }
     }
-    assert_eq!(accepted, RECORDS);
+    assert_eq!(accepted, 25 * 60);
     assert!(mixed > 0, "the node took everything at once");
-    assert_eq!(node.count("busy-event-*") + node.count("busy-network-*"), RECORDS);
+    assert_eq!(node.count("busy-event-*") + node.count("busy-network-*"), 25 * 60);
 }
 
 /// No queue at all, and memory for 32 kB of what is being indexed.
@@ -82,9 +81,49 @@ fn a_node_without_memory_for_a_request_puts_all_of_it_off() {
     assert!(told.starts_with("POST /_bulk: 429 rejected_execution_exception"), "{told}");
 }
 
+/// No request of more than 64 kB.
+const SMALL: &[(&str, &str)] = &[("http.max_content_length", "64kb")];
+
 #[test]
-fn as_many_shards_as_there_may_be_reject_no_record() {
-    let Some(node) = Node::start(Server::OpenSearch2, &Options::default()) else { return };
+fn what_is_too_large_for_opensearch_is_sent_in_parts() {
+    too_large(Server::OpenSearch2);
+}
+
+#[test]
+fn what_is_too_large_for_elasticsearch_is_sent_in_parts() {
+    too_large(Server::Elasticsearch8);
+}
+
+fn too_large(server: Server) {
+    let Some(node) = Node::start(server, &Options { settings: SMALL, ..Options::default() }) else { return };
+    let mut publisher = open_at(&node, "parts", &json!({})).unwrap();
+    // Noise, so that compression cannot make it small.
+    let mut random = fastrand::Rng::with_seed(413);
+    let mut of = |length| {
+        let noise = std::iter::repeat_with(|| random.alphanumeric()).take(length).collect();
+        Metrics::Event(EventMetrics { error: Some(noise), ..event() })
+    };
+    let mut records: Vec<_> = (0..40).map(|_| of(10_000)).collect();
+    records[7] = of(100_000);
+    let receipt = publisher.publish(&batch(&records)).unwrap();
+    assert_eq!((receipt.accepted, receipt.retryable.len(), receipt.rejected.len()), (39, 0, 1), "{receipt:?}");
+    assert_eq!(receipt.rejected[0].index, 7);
+    assert!(receipt.rejected[0].reason.contains("larger than the server takes"), "{receipt:?}");
+    assert_eq!(node.count("parts-event"), 39);
+}
+
+#[test]
+fn as_many_shards_as_opensearch_may_have_reject_no_record() {
+    no_more_shards(Server::OpenSearch2);
+}
+
+#[test]
+fn as_many_shards_as_elasticsearch_may_have_reject_no_record() {
+    no_more_shards(Server::Elasticsearch7);
+}
+
+fn no_more_shards(server: Server) {
+    let Some(node) = Node::start(server, &Options::default()) else { return };
     let limit = |limit: Value| {
         node.put("/_cluster/settings", &json!({ "persistent": { "cluster.max_shards_per_node": limit } }))
     };

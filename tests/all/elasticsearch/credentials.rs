@@ -90,12 +90,25 @@ fn a_key_that_is_invalidated_while_it_is_used_is_told() {
     assert!(told.starts_with("GET /: 401 security_exception"), "{told}");
 }
 
+/// What happens to a record of a publisher that lacks a privilege.
+fn without(node: &Node, prefix: &str, privilege: &str) -> String {
+    let rest =
+        |privileges: &[&'static str]| -> Vec<_> { privileges.iter().copied().filter(|it| *it != privilege).collect() };
+    let names = format!("{prefix}-*");
+    let (key, _) = key(node, prefix, &role(&rest(SET_UP), &[&names], &rest(WRITE)));
+    match open_with(node, prefix, &key) {
+        Ok(mut publisher) => unauthorized(publisher.publish(&both())),
+        refused => unauthorized(refused),
+    }
+}
+
 #[test]
-fn a_key_that_may_not_set_up_is_told_the_privilege() {
+fn each_privilege_of_the_least_role_is_needed_and_named_where_it_is_missing() {
     let Some(node) = node() else { return };
-    let (key, _) = key(&node, "no-templates", &role(&[], &["unready-*"], WRITE));
-    let told = unauthorized(open_with(&node, "unready", &key));
-    assert!(told.contains("manage_index_templates"), "the missing privilege is named: {told}");
+    for (number, privilege) in SET_UP.iter().chain(WRITE).enumerate() {
+        let told = without(&node, &format!("least{number}"), privilege);
+        assert!(told.contains("403 security_exception") && told.contains(privilege), "without {privilege}: {told}");
+    }
 }
 
 #[test]

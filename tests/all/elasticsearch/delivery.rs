@@ -2,6 +2,7 @@
 
 use std::fs;
 
+use http::Method;
 use metricast_records::{EventMetrics, Metrics};
 use metricast_sdk::{PublishError, Publisher as _};
 use serde_json::json;
@@ -92,4 +93,22 @@ fn waits_for(engine: &Engine, prefix: &str, block: &str) {
     engine.put(&settings, &json!({ block: null }));
     assert_eq!(publisher.publish(&batch.select(&[0])).unwrap().accepted, 1);
     assert_eq!((engine.count(&format!("{prefix}-event*")), engine.count(&format!("{prefix}-network*"))), (2, 2));
+}
+
+pub(super) fn an_index_that_is_closed_is_waited_for(engine: &Engine) {
+    let mut publisher = open_at(engine, "closed", &json!({ "indices": "daily" })).unwrap();
+    let batch = batch(&[Metrics::Event(event())]);
+    assert_eq!(publisher.publish(&batch.clone().placed("before", 0)).unwrap().accepted, 1);
+    let turn = |to: &str| {
+        let path = format!("/closed-event-2026.11.22/{to}");
+        engine.send(Method::POST, &path, "application/json", "").expect_success(&path);
+    };
+    turn("_close");
+    let told = publisher.publish(&batch).unwrap_err();
+    assert!(matches!(&told, PublishError::Unavailable { reason, .. } if reason.contains("closed")), "{told}");
+    turn("_open");
+    let ready = "/_cluster/health/closed-event-2026.11.22?wait_for_status=green&timeout=30s";
+    assert_eq!(engine.get(ready)["status"], "green");
+    assert_eq!(publisher.publish(&batch).unwrap().accepted, 1);
+    assert_eq!(engine.count("closed-event-2026.11.22"), 2);
 }

@@ -82,6 +82,7 @@ macro_rules! on_each_engine {
     ($($checks:tt)+) => {
         tests_on!(Elasticsearch7 as elasticsearch_7: $($checks)+);
         tests_on!(Elasticsearch8 as elasticsearch_8: $($checks)+);
+        tests_on!(Elasticsearch9 as elasticsearch_9: $($checks)+);
         tests_on!(OpenSearch2 as opensearch_2: $($checks)+);
         tests_on!(OpenSearch3 as opensearch_3: $($checks)+);
     };
@@ -90,6 +91,7 @@ macro_rules! on_each_engine {
 macro_rules! on_each_engine_with_data_streams {
     ($($checks:tt)+) => {
         tests_on!(Elasticsearch8 as elasticsearch_8_streams: $($checks)+);
+        tests_on!(Elasticsearch9 as elasticsearch_9_streams: $($checks)+);
         tests_on!(OpenSearch2 as opensearch_2_streams: $($checks)+);
         tests_on!(OpenSearch3 as opensearch_3_streams: $($checks)+);
     };
@@ -110,6 +112,7 @@ on_each_engine! {
         a_document_that_does_not_fit_is_rejected_alone_in_the_servers_words,
         an_index_that_is_blocked_for_writes_is_waited_for,
         an_index_that_may_only_be_read_or_deleted_is_waited_for,
+        an_index_that_is_closed_is_waited_for,
     }
     documents::{
         a_count_of_bytes_beyond_63_bits_is_kept_and_fails_nothing,
@@ -120,7 +123,9 @@ on_each_engine! {
         service_and_host_can_be_asked_for,
     }
     facts::{
+        a_compressed_bulk_is_taken_and_again_each_item_is_a_conflict,
         a_name_without_a_template_becomes_a_plain_index,
+        an_index_with_a_replica_is_yellow_on_one_node,
         a_bulk_without_a_newline_at_its_end_is_refused_whole,
         a_time_in_seconds_is_taken_for_milliseconds,
         a_time_outside_1970_to_2262_is_refused,
@@ -150,6 +155,7 @@ on_each_engine_with_data_streams! {
     facts::{
         a_data_stream_takes_nothing_but_create_with_a_timestamp,
         an_id_is_taken_again_after_a_rollover,
+        a_thousand_ids_are_looked_up_over_all_generations_of_a_stream,
     }
     layout::{
         streams_by_elastics_scheme_win_over_its_own_template,

@@ -1,8 +1,13 @@
 //! What real servers do that the plugin's ways follow from, each asked for directly. Where one of these fails, a
 //! server has changed, and the plugin may have to.
 
-use http::Method;
+use std::io::Write as _;
+
+use flate2::Compression;
+use flate2::write::GzEncoder;
+use http::{Method, Request};
 use serde_json::{Value, json};
+use support::http::{self as client, Answer};
 
 use super::engines::Engine;
 
@@ -42,6 +47,44 @@ pub(super) fn an_id_is_taken_again_after_a_rollover(engine: &Engine) {
     engine.post("/fact-rolled/_rollover", &json!({}));
     assert_eq!(statuses(engine, "/fact-rolled/_bulk", line).0, [201]);
     assert_eq!(engine.count("fact-rolled"), 2);
+}
+
+pub(super) fn a_thousand_ids_are_looked_up_over_all_generations_of_a_stream(engine: &Engine) {
+    stream(engine, "fact-ids", &json!({}));
+    let lines = |from: u32| (from..from + 500).map(line).collect::<String>();
+    assert_eq!(statuses(engine, "/fact-ids/_bulk", &lines(0)).0, [201; 500]);
+    engine.post("/fact-ids/_rollover", &json!({}));
+    assert_eq!(statuses(engine, "/fact-ids/_bulk", &lines(500)).0, [201; 500]);
+    let ids: Vec<_> = (0..1000).map(|id| id.to_string()).collect();
+    let found =
+        engine.search("fact-ids", &json!({ "size": 1000, "_source": false, "query": { "ids": { "values": ids } } }));
+    assert_eq!(found["hits"]["hits"].as_array().unwrap().len(), 1000);
+}
+
+/// A document of a data stream that says its id.
+fn line(id: u32) -> String {
+    format!("{{\"create\":{{\"_id\":\"{id}\"}}}}\n{{\"@timestamp\":\"2026-11-22T17:29:31Z\"}}\n")
+}
+
+pub(super) fn a_compressed_bulk_is_taken_and_again_each_item_is_a_conflict(engine: &Engine) {
+    let mut body = GzEncoder::new(Vec::new(), Compression::fast());
+    body.write_all((0..1000).map(line).collect::<String>().as_bytes()).unwrap();
+    let body = body.finish().unwrap();
+    for status in [201, 409] {
+        let mut request = Request::post(format!("{}/fact-gzip/_bulk", engine.url()));
+        if let Some((user, password)) = engine.user() {
+            request = request.header("authorization", client::basic(user, password));
+        }
+        let request = request.header("content-type", "application/x-ndjson").header("content-encoding", "gzip");
+        let answer = client::send(&request.body(body.clone()).unwrap()).unwrap().expect_success("gzip").json();
+        let found: Vec<_> = answer["items"].as_array().unwrap().iter().map(|item| &item["create"]["status"]).collect();
+        assert_eq!(found, vec![&json!(status); 1000]);
+    }
+}
+
+pub(super) fn an_index_with_a_replica_is_yellow_on_one_node(engine: &Engine) {
+    engine.put("/fact-yellow", &json!({ "settings": { "number_of_replicas": 1 } }));
+    assert_eq!(engine.get("/_cluster/health/fact-yellow")["status"], "yellow");
 }
 
 pub(super) fn a_name_without_a_template_becomes_a_plain_index(engine: &Engine) {
@@ -106,7 +149,7 @@ pub(super) fn elasticsearch_knows_a_lifecycle_in_a_template(engine: &Engine) {
     lifecycle(engine).expect_success("a template with a lifecycle");
 }
 
-fn lifecycle(engine: &Engine) -> support::http::Answer {
+fn lifecycle(engine: &Engine) -> Answer {
     let template = json!({
         "index_patterns": ["fact-kept"], "priority": 501, "data_stream": {},
         "template": { "lifecycle": { "data_retention": "30d" } },
