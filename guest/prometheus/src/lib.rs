@@ -36,6 +36,7 @@ mod recorder;
 mod scraper;
 mod snippet;
 mod tags;
+mod time;
 mod trace;
 mod turns;
 
@@ -47,8 +48,9 @@ use metricast_series::{Registry, negotiate, snapshot};
 pub use label_options::{AttributeLabel, Label};
 use metrics::Metrics;
 use options::Options;
-pub use options::{BucketLists, Config, Histograms, Time};
+pub use options::{BucketLists, Config, Histograms};
 use recorder::Recorder;
+pub use time::Time;
 
 /// Aggregates records for scrapes.
 #[derive(Debug)]
