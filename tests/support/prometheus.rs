@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::fs;
 use std::io::Write as _;
-use std::process::{Command, Stdio};
+use std::path::Path;
+use std::process::{Command, Output, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -34,6 +35,28 @@ impl Sample {
     }
 }
 
+/// One series of an answer, with its values over a time.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Series {
+    /// The labels, `__name__` too.
+    pub labels: BTreeMap<String, String>,
+    /// Seconds since the Unix epoch, and the value.
+    pub values: Vec<(f64, f64)>,
+    /// Seconds since the Unix epoch, and the count and the sum of a native histogram.
+    pub histograms: Vec<(f64, f64, f64)>,
+}
+
+/// How a Prometheus scrapes.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Scraping {
+    /// Asks for native histograms.
+    pub native: bool,
+    /// Keeps classic histograms beside native ones.
+    pub classic_too: bool,
+    /// Reads start timestamps as explicit zeros (`created-timestamp-zero-ingestion`).
+    pub zero_ingestion: bool,
+}
+
 /// A running Prometheus.
 #[derive(Debug)]
 pub struct Prometheus {
@@ -45,26 +68,66 @@ impl Prometheus {
     /// Starts a Prometheus that scrapes `targets` (`127.0.0.1:9464`) each second. `None`: the server is not there, and
     /// the test is skipped.
     pub fn scraping(server: Server, targets: &[&str]) -> Option<Self> {
+        Self::scraping_as(server, targets, Scraping::default())
+    }
+
+    /// As [`scraping`](Self::scraping), with native histograms and start timestamps as `scraping` says.
+    pub fn scraping_as(server: Server, targets: &[&str], scraping: Scraping) -> Option<Self> {
         let mut config = "global:\n  scrape_interval: 1s\nscrape_configs:\n  - job_name: metricast\n".to_owned();
         writeln!(config, "    static_configs: [{{targets: {targets:?}}}]").expect("a text can be written to");
-        Self::start(server, &config)
+        if scraping.native {
+            config += "    scrape_native_histograms: true\n";
+        }
+        if scraping.classic_too {
+            config += "    always_scrape_classic_histograms: true\n";
+        }
+        let features = scraping.zero_ingestion.then_some("--enable-feature=created-timestamp-zero-ingestion");
+        Self::start_with(server, &config, features.as_slice())
+    }
+
+    /// Starts a Prometheus on blocks that promtool makes of OpenMetrics text, and which scrapes nothing.
+    ///
+    /// # Panics
+    /// Where promtool does not take the text: shows what it said.
+    pub fn on_blocks_of(server: Server, text: &Path) -> Option<Self> {
+        let create_blocks = |programs: &Path, data: &Path| {
+            let mut promtool = Command::new(programs.join("promtool"));
+            promtool.args(["tsdb", "create-blocks-from", "openmetrics"]).args([text, data]);
+            let output = promtool.output().expect("promtool starts");
+            let said = String::from_utf8_lossy(&output.stderr);
+            assert!(output.status.success() && data.is_dir(), "promtool: {} {said}", output.status);
+        };
+        Self::start_on(server, "scrape_configs: []\n", &[], create_blocks)
     }
 
     /// Starts a Prometheus with this configuration file.
     pub fn start(server: Server, config: &str) -> Option<Self> {
+        Self::start_with(server, config, &[])
+    }
+
+    /// As [`start`](Self::start), with more arguments.
+    pub fn start_with(server: Server, config: &str, arguments: &[&str]) -> Option<Self> {
+        Self::start_on(server, config, arguments, |_, _| {})
+    }
+
+    /// `prepare` gets the folder of the server's programs and the data folder, which is not there yet.
+    fn start_on(server: Server, config: &str, arguments: &[&str], prepare: impl FnOnce(&Path, &Path)) -> Option<Self> {
         let programs = require(server)?;
         let folder = Process::folder(server.name());
+        prepare(&programs, &folder.join("data"));
         let file = folder.join("prometheus.yml");
         fs::write(&file, config).expect("a config can be written");
         let port = ports::free();
         let mut command = Command::new(programs.join("prometheus"));
         command.arg(format!("--config.file={}", file.display()));
         command.arg(format!("--storage.tsdb.path={}", folder.join("data").display()));
+        command.arg("--storage.tsdb.retention.time=100y");
         command.arg(format!("--web.listen-address=127.0.0.1:{port}"));
         command.arg("--web.enable-remote-write-receiver");
         if server == Server::Prometheus3 {
             command.arg("--web.enable-otlp-receiver");
         }
+        command.args(arguments);
         let process = Process::start(server.name(), &command, folder);
         let mut prometheus = Self { process, port };
         let ready = format!("{}/-/ready", prometheus.url());
@@ -85,13 +148,28 @@ impl Prometheus {
 
     /// What an expression gives now.
     pub fn query(&self, expression: &str) -> Vec<Sample> {
+        self.ask(expression, "vector", "").iter().map(sample).collect()
+    }
+
+    /// What an expression gave at a time, in seconds since the epoch.
+    pub fn query_at(&self, expression: &str, time: f64) -> Vec<Sample> {
+        self.ask(expression, "vector", &format!("&time={time}")).iter().map(sample).collect()
+    }
+
+    /// What a selector with a range (`up[5m]`) holds now: the samples as they are stored.
+    pub fn stored(&self, selector: &str) -> Vec<Series> {
+        self.ask(selector, "matrix", "").iter().map(series).collect()
+    }
+
+    /// `more` goes behind the query, such as `&time=0`.
+    fn ask(&self, expression: &str, kind: &str, more: &str) -> Vec<Value> {
         let form: String = form_urlencoded::byte_serialize(expression.as_bytes()).collect();
         let request = Request::post(format!("{}/api/v1/query", self.url()));
         let request = request.header("content-type", "application/x-www-form-urlencoded");
-        let request = request.body(format!("query={form}").into_bytes()).expect("a request that can be");
+        let request = request.body(format!("query={form}{more}").into_bytes()).expect("a request that can be");
         let answer = client::send(&request).expect("Prometheus answers").expect_success(expression).json();
-        assert_eq!(answer["data"]["resultType"], "vector", "{expression}");
-        answer["data"]["result"].as_array().expect("a list of series").iter().map(sample).collect()
+        assert_eq!(answer["data"]["resultType"], kind, "{expression}");
+        answer["data"]["result"].as_array().expect("a list of series").clone()
     }
 
     /// The one value that an expression gives now; `None` where it gives no series.
@@ -123,8 +201,11 @@ impl Prometheus {
 
     /// Waits until every target was scraped without an error.
     pub fn wait_for_scrapes(&self) {
-        let targets = || self.targets().iter().all(|target| target["health"] == "up").then_some(());
-        wait::until("healthy targets", PATIENCE, targets);
+        let all_up = || {
+            let targets = self.targets();
+            (!targets.is_empty() && targets.iter().all(|target| target["health"] == "up")).then_some(())
+        };
+        wait::until("healthy targets", PATIENCE, all_up);
     }
 
     /// Why the last scrape of a target failed, of all targets where it did.
@@ -140,10 +221,28 @@ impl Prometheus {
 }
 
 fn sample(series: &Value) -> Sample {
+    Sample { labels: labels(series), value: number(&series["value"][1]) }
+}
+
+fn series(series: &Value) -> Series {
+    let list = |key: &str| series[key].as_array().cloned().unwrap_or_default().into_iter();
+    let time = |point: &Value| point[0].as_f64().expect("a time is a number");
+    Series {
+        labels: labels(series),
+        values: list("values").map(|point| (time(&point), number(&point[1]))).collect(),
+        histograms: list("histograms")
+            .map(|point| (time(&point), number(&point[1]["count"]), number(&point[1]["sum"])))
+            .collect(),
+    }
+}
+
+fn labels(series: &Value) -> BTreeMap<String, String> {
     let labels = series["metric"].as_object().expect("labels").iter();
-    let labels = labels.map(|(name, value)| (name.clone(), value.as_str().expect("a label is text").to_owned()));
-    let value = series["value"][1].as_str().expect("a value is text").parse().expect("a value is a number");
-    Sample { labels: labels.collect(), value }
+    labels.map(|(name, value)| (name.clone(), value.as_str().expect("a label is text").to_owned())).collect()
+}
+
+fn number(text: &Value) -> f64 {
+    text.as_str().expect("a value is text").parse().expect("a value is a number")
 }
 
 /// What `promtool check metrics` says of an exposition; empty where it has nothing to say. `None`: promtool is not
@@ -151,13 +250,44 @@ fn sample(series: &Value) -> Sample {
 pub fn complaints(server: Server, exposition: &str) -> Option<String> {
     let mut promtool = Command::new(require(server)?.join("promtool"));
     promtool.args(["check", "metrics"]).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    let mut promtool = promtool.spawn().expect("promtool starts");
-    let mut input = promtool.stdin.take().expect("promtool has an input");
-    input.write_all(exposition.as_bytes()).expect("promtool reads");
-    drop(input);
-    let output = promtool.wait_with_output().expect("promtool ends");
+    let output = fed(&mut promtool, exposition);
     let said = [output.stdout, output.stderr].concat();
     let said = String::from_utf8_lossy(&said).into_owned();
     assert!(output.status.success() || !said.is_empty(), "promtool: {}", output.status);
     Some(said)
+}
+
+/// What the reference parser of OpenMetrics makes of an exposition. `None`: the parser is not there, and the test is
+/// skipped.
+///
+/// # Panics
+/// Where it does not take the exposition: says why.
+pub fn parsed_open_metrics(exposition: &str) -> Option<Vec<Sample>> {
+    const PROGRAM: &str = "\
+import json, sys
+from prometheus_client.openmetrics.parser import text_string_to_metric_families
+samples = [
+    {'metric': {'__name__': sample.name, **sample.labels}, 'value': [sample.timestamp, repr(sample.value)]}
+    for family in text_string_to_metric_families(sys.stdin.read()) for sample in family.samples
+]
+json.dump(samples, sys.stdout)
+";
+    let package = require(Server::OpenMetricsParser)?;
+    let mut python = Command::new("python3");
+    python.args(["-c", PROGRAM]).env("PYTHONPATH", package).stdin(Stdio::piped()).stdout(Stdio::piped());
+    let output = fed(python.stderr(Stdio::piped()), exposition);
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let samples: Vec<Value> = serde_json::from_slice(&output.stdout).expect("the parser's program writes JSON");
+    Some(samples.iter().map(sample).collect())
+}
+
+/// Runs a command to its end with this on its standard input.
+fn fed(command: &mut Command, input: &str) -> Output {
+    let mut process = command.spawn().expect("the program starts");
+    let mut pipe = process.stdin.take().expect("the program has an input");
+    let writing = thread::scope(|scope| {
+        scope.spawn(move || pipe.write_all(input.as_bytes()));
+        process.wait_with_output()
+    });
+    writing.expect("the program ends")
 }

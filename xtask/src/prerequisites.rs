@@ -48,6 +48,7 @@ fn server_lacks() -> Vec<Lack> {
             "unpack one from https://adoptium.net/temurin/releases below /opt or ~/.jdks, or point JAVA_HOME at it",
         ),
         (runs("mvn", &["--version"]), "Maven", "sudo apt-get install maven"),
+        (runs("python3", &["-m", "pip", "--version"]), "Python 3 with pip", "sudo apt-get install python3-pip"),
         (go_is_new_enough(), "Go 1.26 or newer", "see https://go.dev/doc/install"),
         (
             runs("apt-get", &["--version"]) && runs("dpkg-deb", &["--version"]) || runs("promtool", &["--version"]),

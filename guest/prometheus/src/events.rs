@@ -82,7 +82,8 @@ impl EventRecorder {
                 continue;
             }
             let tally = &mut self.tallies[place as usize];
-            tally.end(end);
+            // A clock that is ahead must not pin the gauge to a time that is far off.
+            tally.end(end.min(received));
             let series = match tally.ended_series {
                 Some(series) => series,
                 None => self.first_end(pass, registry, place, row, combination),

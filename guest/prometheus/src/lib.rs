@@ -33,8 +33,10 @@ mod options;
 mod pairs;
 mod probe;
 mod recorder;
+mod scraper;
 mod snippet;
 mod tags;
+mod time;
 mod trace;
 mod turns;
 
@@ -46,8 +48,9 @@ use metricast_series::{Registry, negotiate, snapshot};
 pub use label_options::{AttributeLabel, Label};
 use metrics::Metrics;
 use options::Options;
-pub use options::{BucketLists, Config, Histograms, Time};
+pub use options::{BucketLists, Config, Histograms};
 use recorder::Recorder;
+pub use time::Time;
 
 /// Aggregates records for scrapes.
 #[derive(Debug)]
@@ -70,7 +73,7 @@ impl Publisher for PrometheusPublisher {
     }
 
     fn probe(config: &Config) -> Vec<Finding> {
-        probe::findings(config)
+        probe::probe(config)
     }
 
     fn snippets(config: &Config) -> Vec<Snippet> {

@@ -5,11 +5,11 @@ use std::time::Duration;
 
 use metricast_sdk::PublishError;
 use metricast_series::{Buckets, HistogramForm, SeriesLimit, histogram};
-use serde::de::Error as _;
-use serde::{Deserialize, Deserializer};
+use serde::Deserialize;
 
 use crate::label_options::{Label, Labels};
-use crate::turns;
+use crate::time::Time;
+use crate::{scraper, turns};
 
 /// JSON Schema of [`Config`].
 pub(crate) const SCHEMA: &str = include_str!("../config.schema.json");
@@ -20,7 +20,7 @@ pub(crate) const SCHEMA: &str = include_str!("../config.schema.json");
 pub struct Config {
     /// Where the host answers scrapes.
     pub port: u16,
-    /// What the histograms are.
+    /// Which buckets a scrape in protobuf gets.
     pub histograms: Histograms,
     /// The bounds of the histograms' buckets.
     pub buckets: BucketLists,
@@ -38,30 +38,18 @@ pub struct Config {
     pub labels: BTreeMap<String, Label>,
     /// Whether exemplars are kept.
     pub exemplars: bool,
-    /// What the records are of; with `namespace` the job of the scrape.
-    pub service: Option<String>,
-    /// What the service belongs to.
-    pub namespace: Option<String>,
-    /// Where the service runs, such as `production`.
-    pub environment: Option<String>,
-    /// Which one of the service's this is.
-    pub instance: Option<String>,
-    /// The machine.
-    pub host: Option<String>,
-    /// The Prometheus that a check asks.
+    /// The address of a Prometheus that a probe asks.
     pub server: Option<String>,
-}
-
-/// A length of time, written as `60s` or `1h 30m`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Time(pub Duration);
-
-impl<'de> Deserialize<'de> for Time {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = String::deserialize(deserializer)?;
-        let no_time = |error| D::Error::custom(format_args!("`{text}` is no length of time such as 60s: {error}"));
-        humantime::parse_duration(&text).map(Self).map_err(no_time)
-    }
+    /// What the records are of. It and the four below are for the printed scrape config.
+    pub service: Option<String>,
+    /// What the service is a part of.
+    pub namespace: Option<String>,
+    /// As `production`.
+    pub environment: Option<String>,
+    /// Tells this metricast from others.
+    pub instance: Option<String>,
+    /// The machine's name.
+    pub host: Option<String>,
 }
 
 /// Which buckets a scrape in protobuf gets; in the text formats they are classic always.
@@ -110,12 +98,12 @@ impl Default for Config {
             max_age: None,
             labels: BTreeMap::new(),
             exemplars: true,
+            server: None,
             service: None,
             namespace: None,
             environment: None,
             instance: None,
             host: None,
-            server: None,
         }
     }
 }
@@ -148,8 +136,7 @@ impl TryFrom<&Config> for Options {
     type Error = PublishError;
 
     fn try_from(config: &Config) -> Result<Self, PublishError> {
-        check_names(config)?;
-        check_server(config.server.as_deref())?;
+        scraper::check(config)?;
         Ok(Self {
             histograms: config.histograms.into(),
             event_buckets: buckets("buckets.events", &config.buckets.events)?,
@@ -163,37 +150,6 @@ impl TryFrom<&Config> for Options {
             labels: Labels::checked(&config.labels)?,
             exemplars: config.exemplars,
         })
-    }
-}
-
-fn check_names(config: &Config) -> Result<(), PublishError> {
-    let names = [
-        ("service", &config.service),
-        ("namespace", &config.namespace),
-        ("environment", &config.environment),
-        ("instance", &config.instance),
-        ("host", &config.host),
-    ];
-    match names.into_iter().find(|(_, name)| name.as_ref().is_some_and(String::is_empty)) {
-        Some((key, _)) => Err(PublishError::misconfigured(key, "is empty: leave the key out")),
-        None => Ok(()),
-    }
-}
-
-fn check_server(server: Option<&str>) -> Result<(), PublishError> {
-    let Some(server) = server else {
-        return Ok(());
-    };
-    let wrong = |what: &str| Err(PublishError::misconfigured("server", what));
-    let rest = ["http://", "https://"].into_iter().find_map(|scheme| server.strip_prefix(scheme));
-    match rest {
-        None => wrong("needs a scheme, such as http://127.0.0.1:9090"),
-        Some("") => wrong("is no URL: write scheme, name and port, such as http://127.0.0.1:9090"),
-        Some(rest) if rest.contains('@') => wrong("has credentials in it: leave them out"),
-        Some(rest) if rest.contains(|c: char| c.is_whitespace() || c.is_control() || matches!(c, '?' | '#')) => {
-            wrong("has more in it than scheme, name, port and path: leave that out")
-        }
-        Some(_) => Ok(()),
     }
 }
 

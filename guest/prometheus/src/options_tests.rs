@@ -30,7 +30,7 @@ fn every_default_is_the_one_that_the_schema_states() {
 fn what_is_written_is_taken() {
     let config = parsed(
         r#"{"port": 9999, "histograms": "both", "buckets": {"events": [1, 2.5]}, "series_limit": 5, "extra_metrics": false,
-             "hold_new_series": "60s", "expire_after": "1day", "max_age": "1h 30m",
+             "hold_new_series": "60s", "expire_after": 86400, "max_age": "1h 30m",
              "labels": {"region": "eu"}, "exemplars": false, "server": "http://127.0.0.1:9090/prefix/"}"#,
     );
     let expected = Config {
@@ -67,7 +67,10 @@ fn what_cannot_be_names_its_key() {
             r#"{"histograms": "sparse"}"#,
             "histograms: unknown variant `sparse`, expected one of `classic`, `native`, `both`",
         ),
-        (r#"{"hold_new_series": 60}"#, "hold_new_series: text is wanted, and this is a number"),
+        (
+            r#"{"hold_new_series": -1}"#,
+            "hold_new_series: -1 is no length of time: cannot convert float seconds to Duration: value is negative",
+        ),
         (
             r#"{"hold_new_series": "60"}"#,
             "hold_new_series: `60` is no length of time such as 60s: time unit needed, for example 60sec or 60ms",

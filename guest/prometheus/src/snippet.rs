@@ -1,14 +1,27 @@
-//! What goes into Prometheus' own configuration, as YAML. Every text in it is quoted as JSON, which YAML is as well.
-
-use std::fmt::Write as _;
+//! The entry of `prometheus.yml` that fits a config.
+//!
+//! The plugin does not know where the host listens beyond the port, so the target is on the loopback address, as it is
+//! where nothing else is said; a comment has the form for a scraper on another machine.
 
 use metricast_sdk::Snippet;
-use metricast_series::HistogramForm;
-use serde_json::Value;
 
-use crate::options::Config;
+use crate::options::{Config, Histograms};
 
-/// The name of the scrape's job: the service, behind its namespace where it has one.
+/// How often the entry has Prometheus scrape.
+const INTERVAL: &str = "15s";
+
+/// The formats in the order in which a server that wants native histograms prefers them; they are in protobuf only.
+const PROTOCOLS: &str = "[PrometheusProto, OpenMetricsText1.0.0, OpenMetricsText0.0.1, PrometheusText1.0.0, \
+                         PrometheusText0.0.4]";
+
+/// Why the server wants its flag.
+const FLAG: &str = "\
+# Start Prometheus with --enable-feature=created-timestamp-zero-ingestion: then increase() and rate() count what a
+# series had when it was scraped first. Without the flag a series' first value is invisible to them, unless its
+# publisher holds new series at 0 for a time.
+";
+
+/// The job's name: `service`, with its namespace before it.
 pub(crate) fn job(config: &Config) -> String {
     let service = config.service.as_deref().unwrap_or("metricast");
     match &config.namespace {
@@ -17,104 +30,72 @@ pub(crate) fn job(config: &Config) -> String {
     }
 }
 
-/// The job of `scrape_configs` that fits a config.
+/// What goes into `prometheus.yml`.
 pub(crate) fn scrape_config(config: &Config) -> Snippet {
-    let about = match &config.host {
-        Some(host) => format!(
-            "A job for prometheus.yml. A Prometheus on another machine scrapes {host}:{}, once `listen` beside `plugin` \
-             names an address that it can reach.",
-            config.port
-        ),
-        None => {
-            "A job for prometheus.yml. A Prometheus on another machine needs this one's address as the target, and \
-                 `listen` beside `plugin` to name an address that it can reach."
-                .to_owned()
-        }
-    };
-    Snippet { name: "scrape-config", about, text: text(config) }
+    let mut lines = vec![
+        "scrape_configs:".to_owned(),
+        format!("  - job_name: {}", quoted(&job(config))),
+        format!("    scrape_interval: {INTERVAL}"),
+    ];
+    histograms(&mut lines, config.histograms);
+    target(&mut lines, config);
+    lines.push(String::new());
+    Snippet {
+        name: "scrape-config",
+        about: "The scrape job, for prometheus.yml: where scrape_configs is there already, add the entry to it"
+            .to_owned(),
+        text: FLAG.to_owned() + &lines.join("\n"),
+    }
 }
 
-fn text(config: &Config) -> String {
-    let mut text = format!("scrape_configs:\n  - job_name: {}\n", quoted(&job(config)));
-    text += match config.histograms.into() {
-        HistogramForm::Classic => "",
-        HistogramForm::Native => NATIVE,
-        HistogramForm::Both => BOTH,
-    };
-    let target = quoted(&format!("127.0.0.1:{}", config.port));
-    write!(text, "    static_configs:\n      - targets: [{target}]\n").expect("a String takes every write");
-    // A label that the series have already would come back as exported_environment.
-    let environment = config.environment.as_ref().filter(|_| !config.labels.contains_key("environment"));
-    let labels = [("instance", config.instance.as_ref()), ("environment", environment)];
-    let labels: Vec<_> = labels.into_iter().filter_map(|(name, value)| Some((name, value?))).collect();
+fn histograms(lines: &mut Vec<String>, histograms: Histograms) {
+    if histograms == Histograms::Classic {
+        return;
+    }
+    lines.push(
+        "    # From Prometheus 3.8 on; before it, --enable-feature=native-histograms instead of this key.".to_owned(),
+    );
+    lines.push("    scrape_native_histograms: true".to_owned());
+    if histograms == Histograms::Both {
+        lines.push("    # Else the classic buckets of a histogram that has native ones are dropped.".to_owned());
+        lines.push("    always_scrape_classic_histograms: true".to_owned());
+    }
+    lines.push(format!("    scrape_protocols: {PROTOCOLS}"));
+}
+
+fn target(lines: &mut Vec<String>, config: &Config) {
+    let port = config.port;
+    lines.push("    static_configs:".to_owned());
+    if port == 0 {
+        lines.push("      # Its port is another at each start: set `port`, and print this again.".to_owned());
+    }
+    let elsewhere = quoted(&address(config.host.as_deref().unwrap_or("HOST"), port));
+    lines
+        .push(format!("      # To be scraped from another machine: the target {elsewhere}, and in metricast's config"));
+    lines.push(format!("      # listen = \"0.0.0.0:{port}\" beside `plugin`."));
+    lines.push(format!("      - targets: [{}]", quoted(&address("127.0.0.1", port))));
+    let labels = [("instance", &config.instance), ("environment", &config.environment)];
+    let labels: Vec<String> = labels
+        .iter()
+        // What the series have already would be there twice, the scraped one as exported_environment.
+        .filter(|(name, _)| !config.labels.contains_key(*name))
+        .filter_map(|(name, value)| Some(format!("          {name}: {}", quoted(value.as_deref()?))))
+        .collect();
     if !labels.is_empty() {
-        text += "        labels:\n";
+        lines.push("        labels:".to_owned());
+        lines.extend(labels);
     }
-    for (name, value) in labels {
-        writeln!(text, "          {name}: {}", quoted(value)).expect("a String takes every write");
-    }
-    text
 }
 
-const NATIVE: &str = r#"    # Native histograms need protobuf, and Prometheus 3.8 or later.
-    scrape_protocols: ["PrometheusProto", "OpenMetricsText1.0.0", "PrometheusText0.0.4"]
-    scrape_native_histograms: true
-"#;
+fn address(host: &str, port: u16) -> String {
+    if host.contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") }
+}
 
-const BOTH: &str = r#"    # Native histograms need protobuf, and Prometheus 3.8 or later.
-    scrape_protocols: ["PrometheusProto", "OpenMetricsText1.0.0", "PrometheusText0.0.4"]
-    scrape_native_histograms: true
-    # Without it the native histograms take the place of the classic ones.
-    always_scrape_classic_histograms: true
-"#;
-
+/// A text of JSON is one of YAML.
 fn quoted(text: &str) -> String {
-    Value::from(text).to_string()
+    serde_json::Value::from(text).to_string()
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::options::Histograms;
-
-    #[test]
-    fn the_least_config_has_a_job_and_a_target() {
-        let snippet = scrape_config(&Config::default());
-        let expected = "scrape_configs:\n  - job_name: \"metricast\"\n    static_configs:\n      - targets: [\"127.0.0.1:9464\"]\n";
-        assert_eq!(snippet.text, expected);
-        assert!(snippet.about.contains("this one's address"), "{}", snippet.about);
-    }
-
-    #[test]
-    fn the_job_fits_histograms_and_names() {
-        let named = |text: &str| Some(text.to_owned());
-        let config = Config {
-            port: 9999,
-            service: named("check\"out"),
-            namespace: named("shop"),
-            environment: named("production"),
-            instance: named("a-1"),
-            host: named("a.example"),
-            histograms: Histograms::Both,
-            ..Config::default()
-        };
-        let snippet = scrape_config(&config);
-        let expected = r#"scrape_configs:
-  - job_name: "shop/check\"out"
-    # Native histograms need protobuf, and Prometheus 3.8 or later.
-    scrape_protocols: ["PrometheusProto", "OpenMetricsText1.0.0", "PrometheusText0.0.4"]
-    scrape_native_histograms: true
-    # Without it the native histograms take the place of the classic ones.
-    always_scrape_classic_histograms: true
-    static_configs:
-      - targets: ["127.0.0.1:9999"]
-        labels:
-          instance: "a-1"
-          environment: "production"
-"#;
-        assert_eq!(snippet.text, expected);
-        assert!(snippet.about.contains("a.example:9999"), "{}", snippet.about);
-        let native = scrape_config(&Config { histograms: Histograms::Native, ..config });
-        assert!(native.text.contains("scrape_native_histograms: true\n    static_configs"), "{}", native.text);
-    }
-}
+#[path = "snippet_tests.rs"]
+mod tests;

@@ -1,4 +1,4 @@
-//! The real servers that tests talk to: which there are, and how each is fetched into the user's cache.
+//! The real servers that tests talk to, and a parser that judges for them: which there are, and how each is fetched into the user's cache.
 //!
 //! A version is pinned for each but Debian's, fetched once, and found again by every later run. Nothing is installed
 //! on the machine, and nothing of a server is part of this project. How they are started is the tests' business.
@@ -12,6 +12,7 @@ mod debian;
 mod go;
 pub mod jdk;
 mod maven;
+mod pypi;
 mod step;
 
 use maven::Distribution;
@@ -40,16 +41,19 @@ pub enum Server {
     Elasticsearch8,
     /// Elasticsearch 9.2, on JDK 21 or newer.
     Elasticsearch9,
+    /// No server: the reference parser of OpenMetrics, in Python.
+    OpenMetricsParser,
 }
 
 impl Server {
     /// All that CI must have.
-    pub const REQUIRED: [Self; 6] = [
+    pub const REQUIRED: [Self; 7] = [
         Self::Prometheus2,
         Self::OpenSearch2,
         Self::OpenSearch3,
         Self::Elasticsearch7,
         Self::Elasticsearch8,
+        Self::OpenMetricsParser,
         Self::Prometheus3,
     ];
 
@@ -66,6 +70,7 @@ impl Server {
             Self::Elasticsearch7 => "es7",
             Self::Elasticsearch8 => "es8",
             Self::Elasticsearch9 => "es9",
+            Self::OpenMetricsParser => "openmetrics",
         }
     }
 
@@ -107,6 +112,7 @@ impl Server {
             Recipe::Debian => debian::fetch_prometheus(folder),
             Recipe::Go => go::install_prometheus(folder),
             Recipe::Maven(distribution) => distribution.fetch(folder),
+            Recipe::PyPi => pypi::install_open_metrics(folder),
         };
         cache::install(&self.key(), fill).with_context(|| format!("cannot fetch {}", self.name()))
     }
@@ -123,7 +129,7 @@ impl Server {
     pub fn jdk(self) -> Result<PathBuf> {
         match self.recipe() {
             Recipe::Maven(distribution) => jdk::find(&distribution.jdk),
-            Recipe::Debian | Recipe::Go => bail!("{} needs no JDK", self.name()),
+            Recipe::Debian | Recipe::Go | Recipe::PyPi => bail!("{} needs no JDK", self.name()),
         }
     }
 
@@ -133,6 +139,7 @@ impl Server {
             Recipe::Debian => "prometheus-2-debian".to_owned(),
             Recipe::Go => format!("prometheus-{}", go::PROMETHEUS),
             Recipe::Maven(distribution) => distribution.key(),
+            Recipe::PyPi => format!("prometheus-client-{}", pypi::OPEN_METRICS),
         }
     }
 
@@ -145,6 +152,7 @@ impl Server {
             Self::Elasticsearch7 => Recipe::Maven(&maven::ELASTICSEARCH_7),
             Self::Elasticsearch8 => Recipe::Maven(&maven::ELASTICSEARCH_8),
             Self::Elasticsearch9 => Recipe::Maven(&maven::ELASTICSEARCH_9),
+            Self::OpenMetricsParser => Recipe::PyPi,
         }
     }
 }
@@ -154,6 +162,7 @@ enum Recipe {
     Debian,
     Go,
     Maven(&'static Distribution),
+    PyPi,
 }
 
 #[cfg(test)]
