@@ -4,7 +4,17 @@
 use crate::escape;
 use crate::exemplars::Exemplar;
 use crate::number;
+use crate::registry::Registry;
 use crate::view::{FamilyView, HistogramView, Value};
+
+/// About how many bytes the sample lines of all families have.
+///
+/// A page is made in one piece that can be most of a sandbox's memory. A buffer that grows as it is filled would need up
+/// to three times as much.
+pub(crate) fn size(registry: &Registry) -> usize {
+    // A suffix, a bound, a count, and what is between them.
+    registry.families().map(|family| family.text_size(family.descriptor.name().len() + 30)).sum()
+}
 
 /// Appends the sample lines of a family, with the exemplars of counters and buckets where the format has them.
 pub(crate) fn encode(family: &FamilyView<'_>, with_exemplars: bool, out: &mut Vec<u8>) {
