@@ -47,13 +47,12 @@ fn histogram<'a>(
     exemplar: impl Fn(usize) -> Option<&'a Exemplar>,
     out: &mut Vec<u8>,
 ) {
+    let separator: &[u8] = if labels.is_empty() { b"le=\"" } else { b",le=\"" };
+    let line = [name.as_bytes(), b"_bucket{", labels, separator].concat();
     let mut count = 0_u64;
     for (bucket, (le, here)) in view.buckets.labels().iter().zip(view.counts).enumerate() {
         count += here;
-        out.extend_from_slice(name.as_bytes());
-        out.extend_from_slice(b"_bucket{");
-        out.extend_from_slice(labels);
-        out.extend_from_slice(if labels.is_empty() { b"le=\"" } else { b",le=\"" });
+        out.extend_from_slice(&line);
         out.extend_from_slice(le.as_bytes());
         out.extend_from_slice(b"\"} ");
         number::unsigned(count, out);
