@@ -4,6 +4,7 @@
 //! [`Workshop::prepare`] does all that needs no I/O beyond this machine, and is what `metricast check` shows;
 //! [`Pipeline::start`] opens the publishers; [`Pipeline::drain`] ends them.
 
+mod exposition;
 mod listen;
 mod report;
 mod workshop;
@@ -27,6 +28,7 @@ use crate::plugin::{CallError, Instance, LoadError};
 use crate::queue::Queue;
 use crate::scrape::Scraped;
 
+pub use exposition::ExpositionError;
 pub use report::Report;
 pub use workshop::{Prepared, Workshop};
 
@@ -75,7 +77,8 @@ pub enum StartProblem {
     Refused(String),
     /// Its address cannot be listened on.
     #[error(
-        "cannot listen on {address} for scrapes: {source}; does something else listen there, another metricast or another publisher?"
+        "cannot listen on {address} for scrapes: {source}; {}",
+        listen_advice(.source, "does something else listen there, another metricast or another publisher?")
     )]
     Listen {
         /// The address.
@@ -88,10 +91,23 @@ pub enum StartProblem {
     NothingToScrape,
 }
 
+/// What helps where an address cannot be listened on; `taken` is for one that another has.
+pub(crate) fn listen_advice<'a>(error: &io::Error, taken: &'a str) -> &'a str {
+    match error.kind() {
+        io::ErrorKind::AddrNotAvailable => {
+            "this machine has no such address: 127.0.0.1 is reached from itself only, 0.0.0.0 from everywhere"
+        }
+        io::ErrorKind::PermissionDenied => "ports below 1024 need a right of their own: name one above",
+        _ => taken,
+    }
+}
+
 /// Running publishers behind one queue.
 pub struct Pipeline {
     queue: Queue,
     deliveries: Vec<Delivery<Instance>>,
+    /// Names of those that have something to scrape.
+    scraped: Vec<String>,
     scrapes: Vec<JoinHandle<io::Result<()>>>,
     stop_scrapes: watch::Sender<bool>,
 }
@@ -134,7 +150,7 @@ impl Pipeline {
         });
         let deliveries = deliveries.collect();
         let (stop_scrapes, _) = watch::channel(false);
-        let mut pipeline = Self { queue, deliveries, scrapes: Vec::new(), stop_scrapes };
+        let mut pipeline = Self { queue, deliveries, scraped: Vec::new(), scrapes: Vec::new(), stop_scrapes };
         pipeline.opened(config, scrapes).await?;
         Ok(pipeline)
     }
@@ -158,13 +174,11 @@ impl Pipeline {
             if !has_scrapes && listen.stated {
                 return Err(at(StartProblem::NothingToScrape));
             }
-            match (has_scrapes, scrapes) {
-                (true, Scrapes::Served) => self.listen(index, listen.address).await.map_err(at)?,
-                (true, Scrapes::Off) => {
-                    let publisher = &config.publishers[index].name;
-                    tracing::warn!(publisher, "nobody can scrape it: its metrics end with this process");
-                }
-                (false, _) => {}
+            if has_scrapes {
+                self.scraped.push(config.publishers[index].name.clone());
+            }
+            if has_scrapes && scrapes == Scrapes::Served {
+                self.listen(index, listen.address).await.map_err(at)?;
             }
         }
         Ok(())
@@ -172,18 +186,18 @@ impl Pipeline {
 
     async fn listen(&mut self, index: usize, address: SocketAddr) -> Result<(), StartProblem> {
         let listener = listen::bind(self.deliveries[index].status().name(), address).await?;
-        self.scrapes.push(tokio::spawn(self.scraped(index).serve(listener, self.scrapes_stopped())));
+        self.scrapes.push(tokio::spawn(self.page_of(index).serve(listener, self.scrapes_stopped())));
         Ok(())
     }
 
     fn listen_later(&mut self, index: usize, address: SocketAddr) {
         let delivery = &self.deliveries[index];
         let (name, profile) = (delivery.status().name().to_owned(), delivery.profile());
-        let (scraped, stopped) = (self.scraped(index), self.scrapes_stopped());
+        let (scraped, stopped) = (self.page_of(index), self.scrapes_stopped());
         self.scrapes.push(tokio::spawn(listen::when_open(name, profile, address, scraped, stopped)));
     }
 
-    fn scraped(&self, index: usize) -> Scraped<Instance> {
+    fn page_of(&self, index: usize) -> Scraped<Instance> {
         let delivery = &self.deliveries[index];
         Scraped::new(delivery.current(), delivery.lost())
     }

@@ -11,7 +11,7 @@ use super::exit::Exit;
 use super::summary::reason;
 use super::{signals, start};
 use crate::config::{Checked, show_time};
-use crate::pipeline::{Patience, Pipeline, Report, Scrapes};
+use crate::pipeline::{Patience, Pipeline, Report, Scrapes, listen_advice};
 use crate::source;
 
 /// How long senders that are being answered may take when it ends.
@@ -83,8 +83,11 @@ async fn serve(config: &Checked) -> anyhow::Result<Exit> {
 
 async fn listen(config: &Checked) -> anyhow::Result<TcpListener> {
     let address = config.ingest.listen;
-    let advice = "is another metricast running? [ingest] listen names another address";
-    TcpListener::bind(address).await.with_context(|| format!("cannot listen on {address} for records; {advice}"))
+    TcpListener::bind(address).await.map_err(|error| {
+        let taken = "is another metricast running? [ingest] listen names another address";
+        let advice = listen_advice(&error, taken);
+        anyhow::Error::from(error).context(format!("cannot listen on {address} for records; {advice}"))
+    })
 }
 
 /// Serves until a signal, and then until those that are being answered have their answer.

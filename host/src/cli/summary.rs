@@ -33,7 +33,15 @@ impl Summary<'_> {
     }
 
     fn publishers(&self) -> Table {
-        let titles = ["publisher", "accepted", "rejected", "undelivered", "sent again", "bytes", "records a second"];
+        let titles = [
+            "publisher",
+            "accepted",
+            "rejected",
+            "undelivered",
+            "resent records",
+            "bytes to plugin",
+            "records a second",
+        ];
         let mut table = Table::new(&titles);
         for Report { name, counts, undelivered, .. } in self.reports {
             let pace = Pace { records: counts.accepted, bytes: counts.bytes, took: self.took };
@@ -131,9 +139,9 @@ mod tests {
         let told = summary(&[report("search", 0, 0), report("scrape", 1, 3)], &refused).to_string();
         let wanted = "\
 6,966 lines, 2.00 MiB, in 0.50 s
-publisher  accepted  rejected  undelivered  sent again     bytes  records a second
-search        6,965         0            0          12  3.00 MiB            13,930
-scrape        6,965         1            3          12  3.00 MiB            13,930
+publisher  accepted  rejected  undelivered  resent records  bytes to plugin  records a second
+search        6,965         0            0              12         3.00 MiB            13,930
+scrape        6,965         1            3              12         3.00 MiB            13,930
 scrape has not delivered 3: the backend is away
 scrape rejected 1: reason 0
   as {}
