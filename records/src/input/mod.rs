@@ -136,11 +136,20 @@ impl ParsedNetwork<'_> {
 /// A [`Refusal`] where the line is no record.
 pub fn parse_line(line: &[u8]) -> Result<Option<Parsed<'_>>, Refusal> {
     // Blanks before the record stay: columns count them.
-    let line = line.strip_prefix("\u{feff}".as_bytes()).unwrap_or(line).trim_ascii_end();
+    let line = bare(line);
     if line.is_empty() {
         return Ok(None);
     }
     parse_record(line).map(Some)
+}
+
+/// Whether [`parse_line`] finds nothing on this line, neither a record nor something wrong.
+pub fn is_blank(line: &[u8]) -> bool {
+    bare(line).is_empty()
+}
+
+fn bare(line: &[u8]) -> &[u8] {
+    line.strip_prefix("\u{feff}".as_bytes()).unwrap_or(line).trim_ascii_end()
 }
 
 /// Reads one record: a JSON object, which may span lines.
