@@ -24,8 +24,9 @@ pub(crate) struct EventRecorder {
 /// What a batch says of events that are alike.
 #[derive(Debug)]
 struct Tally {
+    /// Where the finder has their series.
     known: usize,
-    series: EventSeries,
+    ended_series: Option<EndedSeries>,
     records: u64,
     retries: u64,
     ended: u64,
@@ -40,7 +41,20 @@ impl EventRecorder {
     }
 
     /// Counts events, and gives back what of them no histogram observes.
-    pub(crate) fn record(&mut self, pass: &mut Pass<'_>, rows: Range<usize>) -> Unobserved {
+    pub(crate) fn record(&mut self, pass: &Pass<'_>, registry: &mut Registry, rows: Range<usize>) -> Unobserved {
+        if self.finder.has_tags() {
+            self.record_rows::<true>(pass, registry, rows)
+        } else {
+            self.record_rows::<false>(pass, registry, rows)
+        }
+    }
+
+    fn record_rows<const TAGS: bool>(
+        &mut self,
+        pass: &Pass<'_>,
+        registry: &mut Registry,
+        rows: Range<usize>,
+    ) -> Unobserved {
         let columns = pass.batch.event_columns();
         let names = columns.event_name[rows.clone()].iter().zip(&columns.status[rows.clone()]);
         let times = columns.start_time[rows.clone()].iter().zip(&columns.end_time[rows.clone()]);
@@ -53,68 +67,86 @@ impl EventRecorder {
                 too_old += 1;
                 continue;
             }
-            let combination = self.finder.combination(pass.batch, row);
+            let combination = if TAGS { Some(self.finder.combination(pass.batch, row)) } else { None };
             let place = match self.finder.place([name, status], combination) {
                 Some(place) => place,
-                None => self.meet(pass, row, combination),
+                None => self.meet(pass, registry, row, combination),
             };
             let tally = &mut self.tallies[place as usize];
             tally.records += 1;
             tally.retries += u64::from(retries);
             if received >= tally.exemplar_due {
-                tally.put_exemplar(pass, row);
+                self.put_exemplar(pass, registry, place, row);
             }
             if end.is_nan() {
                 continue;
             }
+            let tally = &mut self.tallies[place as usize];
             // A clock that is ahead must not pin the gauge to a time that is far off.
             tally.end(end.min(received));
-            let ended = match tally.series.ended {
-                Some(ended) => ended,
-                None => self.first_end(pass, place, row, combination),
+            let series = match tally.ended_series {
+                Some(series) => series,
+                None => self.first_end(pass, registry, place, row, combination),
             };
-            if let Some(due) = pass.registry.observe_at(ended.duration, end - start, received) {
-                put_exemplar(pass, due, row, end - start);
+            if let Some(due) = registry.observe_at(series.duration, end - start, received) {
+                put_exemplar(pass, registry, due, row, end - start);
             }
         }
-        Unobserved { without_end: self.flush(pass.registry), too_old }
+        Unobserved { without_end: self.flush(registry), too_old }
     }
 
     #[cold]
-    fn meet(&mut self, pass: &mut Pass<'_>, row: usize, combination: Option<u32>) -> u32 {
+    fn meet(&mut self, pass: &Pass<'_>, registry: &mut Registry, row: usize, combination: Option<u32>) -> u32 {
         let (pair, own) = pair(pass.batch, row);
         let values = self.finder.values(pass.batch, own, combination);
-        let (metrics, registry) = (pass.metrics, &mut *pass.registry);
         registry.set_time(pass.received[row]);
         let known = self.finder.row(&values, |values| {
-            let series = metrics.event(registry, values);
-            (series, metrics.has_event(registry, values))
+            let series = pass.metrics.event(registry, values);
+            (series, pass.metrics.has_event(registry, values))
         });
         let series = *self.finder.series(known);
-        let exemplar_due = series.records.map_or(f64::INFINITY, |records| pass.registry.exemplar_due(records).1);
+        let exemplar_due = series.records.map_or(f64::INFINITY, |records| registry.exemplar_due(records).1);
         let place = self.tallies.len() as u32;
-        let last_end = f64::NEG_INFINITY;
-        self.tallies.push(Tally { known, series, records: 0, retries: 0, ended: 0, last_end, exemplar_due });
+        let (ended_series, last_end) = (series.ended, f64::NEG_INFINITY);
+        self.tallies.push(Tally { known, ended_series, records: 0, retries: 0, ended: 0, last_end, exemplar_due });
         self.finder.put(pair, combination, place);
         place
     }
 
     #[cold]
-    fn first_end(&mut self, pass: &mut Pass<'_>, place: u32, row: usize, combination: Option<u32>) -> EndedSeries {
+    fn first_end(
+        &mut self,
+        pass: &Pass<'_>,
+        registry: &mut Registry,
+        place: u32,
+        row: usize,
+        combination: Option<u32>,
+    ) -> EndedSeries {
         let values = self.finder.values(pass.batch, pair(pass.batch, row).1, combination);
-        pass.registry.set_time(pass.received[row]);
-        let ended = pass.metrics.ended(pass.registry, &self.finder.shown(&values));
+        registry.set_time(pass.received[row]);
+        let ended = pass.metrics.ended(registry, &self.finder.shown(&values));
         let tally = &mut self.tallies[place as usize];
-        tally.series.ended = Some(ended);
+        tally.ended_series = Some(ended);
         self.finder.series(tally.known).ended = Some(ended);
         ended
+    }
+
+    /// Puts the exemplar of the counter of records.
+    #[cold]
+    fn put_exemplar(&mut self, pass: &Pass<'_>, registry: &mut Registry, place: u32, row: usize) {
+        let tally = &mut self.tallies[place as usize];
+        if let Some(records) = self.finder.series(tally.known).records {
+            let due = registry.exemplar_due(records).0;
+            put_exemplar(pass, registry, due, row, 1.0);
+            tally.exemplar_due = registry.exemplar_due(records).1;
+        }
     }
 
     fn flush(&mut self, registry: &mut Registry) -> u64 {
         let mut without_end = 0;
         for tally in self.tallies.drain(..) {
             without_end += tally.records - tally.ended;
-            tally.flush(registry);
+            tally.flush(self.finder.series(tally.known), registry);
         }
         without_end
     }
@@ -128,8 +160,8 @@ fn pair(batch: &Batch, row: usize) -> ([u32; 2], [&str; 2]) {
 }
 
 #[cold]
-fn put_exemplar(pass: &mut Pass<'_>, place: ExemplarPlace, row: usize, value: f64) {
-    pass.put_exemplar(place, row, row, value);
+fn put_exemplar(pass: &Pass<'_>, registry: &mut Registry, place: ExemplarPlace, row: usize, value: f64) {
+    pass.put_exemplar(registry, place, [row, row], value);
 }
 
 impl Tally {
@@ -141,23 +173,17 @@ impl Tally {
         }
     }
 
-    #[cold]
-    fn put_exemplar(&mut self, pass: &mut Pass<'_>, row: usize) {
-        if let Some(records) = self.series.records {
-            put_exemplar(pass, pass.registry.exemplar_due(records).0, row, 1.0);
-            self.exemplar_due = pass.registry.exemplar_due(records).1;
-        }
-    }
-
-    fn flush(&self, registry: &mut Registry) {
-        self.series.keep_usual(registry);
-        registry.add(self.series.retries, u128::from(self.retries), self.records);
-        if let Some(records) = self.series.records {
+    fn flush(&self, series: &EventSeries, registry: &mut Registry) {
+        series.keep_usual(registry);
+        registry.add(series.retries, u128::from(self.retries), self.records);
+        if let Some(records) = series.records {
             registry.add(records, u128::from(self.records), self.records);
         }
-        if self.ended > 0
-            && let Some(completion) = self.series.ended.and_then(|ended| ended.completion)
-        {
+        let Some(ended) = self.ended_series.filter(|_| self.ended > 0) else {
+            return;
+        };
+        registry.touch_histogram(ended.duration);
+        if let Some(completion) = ended.completion {
             registry.raise(completion, self.last_end, self.ended);
         }
     }

@@ -35,10 +35,14 @@ impl<S> Finder<S> {
         self.known.trim();
     }
 
-    /// The combination of attributes of the record at `index` of the batch, where attributes are labels.
-    #[inline]
-    pub(crate) fn combination(&mut self, batch: &Batch, index: usize) -> Option<u32> {
-        if self.combinations.is_empty() { None } else { Some(self.combinations.of(batch, index)) }
+    /// Whether attributes are labels.
+    pub(crate) fn has_tags(&self) -> bool {
+        !self.combinations.is_empty()
+    }
+
+    /// The combination of attributes of the record at `index` of the batch.
+    pub(crate) fn combination(&mut self, batch: &Batch, index: usize) -> u32 {
+        self.combinations.of(batch, index)
     }
 
     /// The place of records alike, if there is one.

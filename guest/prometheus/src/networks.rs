@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use metricast_sdk::{Outcome, batch};
-use metricast_series::{ExemplarPlace, LabelTable, Registry};
+use metricast_series::{ExemplarPlace, Histogram, LabelTable, Registry};
 
 use crate::finder::Finder;
 use crate::label_options::Tag;
@@ -21,7 +21,9 @@ pub(crate) struct NetworkRecorder {
 /// What a batch says of operations that are alike.
 #[derive(Debug)]
 struct Tally {
-    series: NetworkSeries,
+    /// Where the finder has their series.
+    known: usize,
+    latency: Histogram,
     records: u64,
     ended: u64,
     sent: u128,
@@ -36,7 +38,20 @@ impl NetworkRecorder {
     }
 
     /// Counts operations, and gives back what of them no histogram observes.
-    pub(crate) fn record(&mut self, pass: &mut Pass<'_>, rows: Range<usize>) -> Unobserved {
+    pub(crate) fn record(&mut self, pass: &Pass<'_>, registry: &mut Registry, rows: Range<usize>) -> Unobserved {
+        if self.finder.has_tags() {
+            self.record_rows::<true>(pass, registry, rows)
+        } else {
+            self.record_rows::<false>(pass, registry, rows)
+        }
+    }
+
+    fn record_rows<const TAGS: bool>(
+        &mut self,
+        pass: &Pass<'_>,
+        registry: &mut Registry,
+        rows: Range<usize>,
+    ) -> Unobserved {
         let columns = pass.batch.network_columns();
         let names = columns.operation[rows.clone()].iter().zip(&columns.error[rows.clone()]);
         let bytes = columns.bytes_sent[rows.clone()].iter().zip(&columns.bytes_received[rows.clone()]);
@@ -52,52 +67,80 @@ impl NetworkRecorder {
                 continue;
             }
             let outcome = if error == batch::ABSENT { Outcome::Success } else { Outcome::Failure };
-            let combination = self.finder.combination(pass.batch, pass.index(row));
+            let combination = if TAGS { Some(self.finder.combination(pass.batch, pass.index(row))) } else { None };
             let place = match self.finder.place([operation, outcome as u32], combination) {
                 Some(place) => place,
-                None => self.meet(pass, row, outcome, combination),
+                None => self.meet(pass, registry, row, outcome, combination),
             };
             let tally = &mut self.tallies[place as usize];
             tally.records += 1;
             tally.sent += u128::from(sent);
             tally.received += u128::from(received);
             if taken_in >= tally.exemplar_due {
-                tally.put_exemplar(pass, row);
+                self.put_exemplar(pass, registry, place, row);
             }
             if end.is_nan() {
                 continue;
             }
+            let tally = &mut self.tallies[place as usize];
             tally.ended += 1;
-            if let Some(due) = pass.registry.observe_at(tally.series.latency, end - start, taken_in) {
-                put_exemplar(pass, due, row, end - start);
+            if let Some(due) = registry.observe_at(tally.latency, end - start, taken_in) {
+                put_exemplar(pass, registry, due, row, end - start);
             }
         }
-        Unobserved { without_end: self.flush(pass.registry), too_old }
+        Unobserved { without_end: self.flush(registry), too_old }
     }
 
     #[cold]
-    fn meet(&mut self, pass: &mut Pass<'_>, row: usize, outcome: Outcome, combination: Option<u32>) -> u32 {
+    fn meet(
+        &mut self,
+        pass: &Pass<'_>,
+        registry: &mut Registry,
+        row: usize,
+        outcome: Outcome,
+        combination: Option<u32>,
+    ) -> u32 {
         let operation = pass.batch.network_columns().operation[row];
         let own = [pass.batch.text(operation), outcome.as_str()];
         let values = self.finder.values(pass.batch, own, combination);
-        let (metrics, registry) = (pass.metrics, &mut *pass.registry);
         registry.set_time(pass.received[row]);
         let known = self.finder.row(&values, |values| {
-            let series = metrics.network(registry, values);
-            (series, metrics.has_network(registry, values))
+            let series = pass.metrics.network(registry, values);
+            (series, pass.metrics.has_network(registry, values))
         });
         let series = *self.finder.series(known);
-        let exemplar_due = series.operations.map_or(f64::INFINITY, |counter| pass.registry.exemplar_due(counter).1);
+        let exemplar_due = series.operations.map_or(f64::INFINITY, |counter| registry.exemplar_due(counter).1);
         let place = self.tallies.len() as u32;
-        self.tallies.push(Tally { series, records: 0, ended: 0, sent: 0, received: 0, exemplar_due });
+        self.tallies.push(Tally {
+            known,
+            latency: series.latency,
+            records: 0,
+            ended: 0,
+            sent: 0,
+            received: 0,
+            exemplar_due,
+        });
         self.finder.put([operation, outcome as u32], combination, place);
         place
     }
 
+    /// Puts the exemplar of the counter of operations.
+    #[cold]
+    fn put_exemplar(&mut self, pass: &Pass<'_>, registry: &mut Registry, place: u32, row: usize) {
+        let tally = &mut self.tallies[place as usize];
+        if let Some(operations) = self.finder.series(tally.known).operations {
+            let due = registry.exemplar_due(operations).0;
+            put_exemplar(pass, registry, due, row, 1.0);
+            tally.exemplar_due = registry.exemplar_due(operations).1;
+        }
+    }
+
     fn flush(&mut self, registry: &mut Registry) -> u64 {
         let mut without_end = 0;
-        for Tally { series, records, ended, sent, received, .. } in self.tallies.drain(..) {
+        for Tally { known, records, ended, sent, received, .. } in self.tallies.drain(..) {
+            let series = self.finder.series(known);
             series.keep_usual(registry);
+            registry.touch_histogram(series.latency);
             registry.add(series.sent, sent, records);
             registry.add(series.received, received, records);
             if let Some(operations) = series.operations {
@@ -110,16 +153,6 @@ impl NetworkRecorder {
 }
 
 #[cold]
-fn put_exemplar(pass: &mut Pass<'_>, place: ExemplarPlace, row: usize, value: f64) {
-    pass.put_exemplar(place, row, pass.index(row), value);
-}
-
-impl Tally {
-    #[cold]
-    fn put_exemplar(&mut self, pass: &mut Pass<'_>, row: usize) {
-        if let Some(operations) = self.series.operations {
-            put_exemplar(pass, pass.registry.exemplar_due(operations).0, row, 1.0);
-            self.exemplar_due = pass.registry.exemplar_due(operations).1;
-        }
-    }
+fn put_exemplar(pass: &Pass<'_>, registry: &mut Registry, place: ExemplarPlace, row: usize, value: f64) {
+    pass.put_exemplar(registry, place, [row, pass.index(row)], value);
 }

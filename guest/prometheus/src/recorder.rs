@@ -30,10 +30,9 @@ pub(crate) struct Recorder {
     networks: NetworkRecorder,
 }
 
-/// What one kind of record is counted with.
+/// What one kind of record is counted by.
 pub(crate) struct Pass<'a> {
     pub(crate) metrics: &'a Metrics,
-    pub(crate) registry: &'a mut Registry,
     pub(crate) batch: &'a Batch,
     /// When each record of the kind was received.
     pub(crate) received: &'a [f64],
@@ -56,10 +55,16 @@ impl Pass<'_> {
     }
 
     /// Puts the exemplar of the record of `row`, at `index` of the batch, where one is due.
-    pub(crate) fn put_exemplar(&mut self, place: ExemplarPlace, row: usize, index: usize, value: f64) {
+    pub(crate) fn put_exemplar(
+        &self,
+        registry: &mut Registry,
+        place: ExemplarPlace,
+        [row, index]: [usize; 2],
+        value: f64,
+    ) {
         let received = self.received[row];
         let exemplar = trace::exemplar(&self.batch.record(index).metrics, value, received);
-        self.registry.put_exemplar(place, received, exemplar);
+        registry.put_exemplar(place, received, exemplar);
     }
 }
 
@@ -93,10 +98,9 @@ impl Recorder {
 
     fn record_rows(&mut self, registry: &mut Registry, batch: &Batch, rows: Rows) {
         let (events, networks) = batch.received().split_at(batch.event_columns().event_name.len());
-        let mut pass = Pass { metrics: &self.metrics, registry, batch, received: events, max_age: self.max_age };
-        let of_events = self.events.record(&mut pass, rows.events);
-        pass.received = networks;
-        let of_networks = self.networks.record(&mut pass, rows.networks);
+        let pass = |received| Pass { metrics: &self.metrics, batch, received, max_age: self.max_age };
+        let of_events = self.events.record(&pass(events), registry, rows.events);
+        let of_networks = self.networks.record(&pass(networks), registry, rows.networks);
         let without_end = of_events.without_end + of_networks.without_end;
         registry.add(self.without_end, u128::from(without_end), without_end);
         self.count_too_old(registry, of_events.too_old + of_networks.too_old);

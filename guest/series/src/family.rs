@@ -84,15 +84,14 @@ impl<C: Cells> Family<C> {
 
     /// The cells, to record so many `values` in the row of `slot`; those that found no room are counted.
     #[inline]
-    pub(crate) fn record(&mut self, slot: Slot, values: u64, turn: u32) -> (&mut C, usize) {
+    pub(crate) fn record(&mut self, slot: Slot, values: u64) -> (&mut C, usize) {
         if slot.overflowed() {
             self.overflowed += values;
         }
-        self.touch(slot, turn);
         (&mut self.rows.cells, slot.row())
     }
 
-    /// Lets the series of `slot` be as if something was recorded in it.
+    /// Takes note that something was recorded in the series of `slot`.
     #[inline]
     pub(crate) fn touch(&mut self, slot: Slot, turn: u32) {
         self.rows.touched[slot.row()] = turn;

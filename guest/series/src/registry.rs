@@ -157,14 +157,18 @@ impl Registry {
     /// Adds `amount`, the sum of so many recorded `values`, to a counter.
     #[inline]
     pub fn add(&mut self, counter: Counter, amount: u128, values: u64) {
-        let (cells, row) = self.counters[counter.family as usize].record(counter.slot, values, self.birth.turn);
+        let family = &mut self.counters[counter.family as usize];
+        family.touch(counter.slot, self.birth.turn);
+        let (cells, row) = family.record(counter.slot, values);
         cells[row] += amount;
     }
 
     /// Sets a gauge to `value`, the greatest of so many recorded `values`, where that is the greatest so far.
     #[inline]
     pub fn raise(&mut self, gauge: Gauge, value: f64, values: u64) {
-        let (cells, row) = self.gauges[gauge.family as usize].record(gauge.slot, values, self.birth.turn);
+        let family = &mut self.gauges[gauge.family as usize];
+        family.touch(gauge.slot, self.birth.turn);
+        let (cells, row) = family.record(gauge.slot, values);
         cells[row] = cells[row].max(value);
     }
 
@@ -172,17 +176,19 @@ impl Registry {
     #[inline]
     pub fn observe(&mut self, histogram: Histogram, value: f64) {
         self.observe_at(histogram, value, f64::NEG_INFINITY);
+        self.touch_histogram(histogram);
     }
 
-    /// As [`observe`](Self::observe), at a time. Where an exemplar of that time is due, its place is given back, and
-    /// waits for [`put_exemplar`](Self::put_exemplar).
+    /// As [`observe`](Self::observe), at a time, for a caller that observes many values and then says once that they
+    /// were there, with [`touch_histogram`](Self::touch_histogram). Where an exemplar of that time is due, its place is
+    /// given back, and waits for [`put_exemplar`](Self::put_exemplar).
     #[inline]
     pub fn observe_at(&mut self, histogram: Histogram, value: f64, time: f64) -> Option<ExemplarPlace> {
         if value.is_nan() {
             return None;
         }
         let family = &mut self.histograms[histogram.family as usize];
-        let (cells, row) = family.record(histogram.slot, 1, self.birth.turn);
+        let (cells, row) = family.record(histogram.slot, 1);
         let at = cells.observe(row, value);
         family
             .exemplars
@@ -215,7 +221,7 @@ impl Registry {
         self.counters[counter.family as usize].touch(counter.slot, self.birth.turn);
     }
 
-    /// Keeps a histogram from expiring, as if something was recorded in it.
+    /// Keeps a histogram from expiring, as if something was observed.
     #[inline]
     pub fn touch_histogram(&mut self, histogram: Histogram) {
         self.histograms[histogram.family as usize].touch(histogram.slot, self.birth.turn);
@@ -275,7 +281,7 @@ impl Registry {
         let birth = Birth { time: 0.0, ..self.birth };
         for family in self.families().filter(|family| family.descriptor.has_open_label()) {
             let slot = overflow.resolve(&[family.descriptor.name()], birth);
-            let (cells, row) = overflow.record(slot, 1, birth.turn);
+            let (cells, row) = overflow.record(slot, 1);
             cells[row] = u128::from(family.overflowed);
         }
         overflow

@@ -73,9 +73,7 @@ fn start(name: &str, suffix: &str, labels: &[u8], out: &mut Vec<u8>) {
 fn end(exemplar: Option<&Exemplar>, out: &mut Vec<u8>) {
     if let Some(exemplar) = exemplar {
         out.extend_from_slice(b" # {");
-        let mut labels = Vec::new();
-        label_pairs(exemplar.labels(), &mut labels);
-        out.extend_from_slice(&labels);
+        label_pairs(exemplar.labels(), out);
         out.extend_from_slice(b"} ");
         number::float(exemplar.value(), out);
         out.push(b' ');
@@ -84,10 +82,10 @@ fn end(exemplar: Option<&Exemplar>, out: &mut Vec<u8>) {
     out.push(b'\n');
 }
 
-/// Appends labels to `out`, which is empty, as they stand between the braces.
+/// Appends labels as they stand between the braces.
 fn label_pairs<'a>(labels: impl Iterator<Item = (&'a str, &'a str)>, out: &mut Vec<u8>) {
-    for (name, value) in labels {
-        if !out.is_empty() {
+    for (at, (name, value)) in labels.enumerate() {
+        if at > 0 {
             out.push(b',');
         }
         out.extend_from_slice(name.as_bytes());
