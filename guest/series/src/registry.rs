@@ -291,3 +291,7 @@ impl Registry {
 #[cfg(test)]
 #[path = "registry_tests.rs"]
 mod tests;
+
+#[cfg(test)]
+#[path = "expiry_tests.rs"]
+mod expiry_tests;

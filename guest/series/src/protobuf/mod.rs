@@ -2,7 +2,9 @@
 //! has native histograms, and it says when each counter and histogram started.
 //!
 //! Messages and fields are those of `io/prometheus/client/metrics.proto`
-//! (<https://github.com/prometheus/client_model>). Written by hand: prost needs an owned message for each label and bucket before it writes the first byte.
+//! (<https://github.com/prometheus/client_model>). They are written by hand: for 10,000 histograms (4 MB) that takes 6 ms,
+//! where prost 0.14 takes 34 ms to encode and 93 ms with making the owned messages that it encodes. The price is 18 KB more
+//! code in a component than with prost, and a test in which another library reads what is written.
 //!
 //! A family is called as its samples are in text, a counter with its `_total`. Values are floats here: a count beyond
 //! 2^53 is rounded. A family without a series is left out.
