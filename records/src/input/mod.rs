@@ -16,6 +16,7 @@
 //!
 //! Cutting lines out of files and bodies is the work of the sources.
 
+mod fast;
 mod fields;
 mod json;
 mod resolve;
@@ -26,6 +27,7 @@ use std::borrow::Cow;
 use thiserror::Error;
 
 use crate::metrics::{Attributes, Event, MetricsRef, Network};
+use fields::Fields;
 
 /// How many attributes a record may have.
 pub const MAX_ATTRIBUTES: usize = 256;
@@ -150,7 +152,11 @@ pub fn parse_record(json: &[u8]) -> Result<Parsed<'_>, Refusal> {
     }
     let text = std::str::from_utf8(json)
         .map_err(|error| Refusal(format!("not UTF-8 at byte {} of the record", error.valid_up_to() + 1)))?;
-    json::parse_object(text).and_then(resolve::resolve)
+    let mut fields = Fields::default();
+    if fast::parse_object(text, &mut fields).is_none() {
+        fields = json::parse_object(text)?;
+    }
+    resolve::resolve(&mut fields)
 }
 
 #[cfg(test)]
