@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use anyhow::{Context as _, Result};
 use xtask::guests;
 
-const PLUGINS: &[&str] = &["metricast-webhook"];
+const PLUGINS: &[&str] = &["metricast-webhook", "metricast-adviser"];
 
 fn main() -> Result<()> {
     let out_dir = PathBuf::from(env::var_os("OUT_DIR").context("cargo sets OUT_DIR")?);
@@ -15,5 +15,6 @@ fn main() -> Result<()> {
     guests::rerun_if_changed(PLUGINS, &target_dir)?;
     println!("cargo::rerun-if-changed=build.rs");
     println!("cargo::rustc-env=WEBHOOK={}", components[0].display());
+    println!("cargo::rustc-env=ADVISER={}", components[1].display());
     Ok(())
 }

@@ -4,12 +4,12 @@
 //! [`Workshop::prepare`] does all that needs no I/O beyond this machine, and is what `metricast check` shows;
 //! [`Pipeline::start`] opens the publishers; [`Pipeline::drain`] ends them.
 
+mod exposition;
 mod report;
+mod workshop;
 
-use std::collections::BTreeMap;
 use std::io;
 use std::net::SocketAddr;
-use std::path::Path;
 use std::time::Duration;
 
 use futures::future::join_all;
@@ -18,18 +18,19 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep, timeout};
 
-use crate::config::{self, Checked};
+use crate::config::Checked;
 use crate::delivery::sandbox::PluginOpener;
-use crate::delivery::{Delivery, Opened, Settings};
-use crate::egress::{SecretError, Secrets};
-use crate::engine::{Engine, EngineError, EngineOptions};
-use crate::grants::{GrantError, Grants};
-use crate::limits::Limits;
-use crate::plugin::{CallError, Instance, LoadError, Loader, OpenOptions, Plugin, PluginRuntime, PluginSource};
+use crate::delivery::{Counts, Delivery, Opened, Settings};
+use crate::egress::SecretError;
+use crate::engine::EngineError;
+use crate::grants::GrantError;
+use crate::plugin::{CallError, Instance, LoadError};
 use crate::queue::Queue;
 use crate::scrape::Scraped;
 
+pub use exposition::ExpositionError;
 pub use report::Report;
+pub use workshop::{Prepared, Workshop};
 
 /// How many instances of one publisher work side by side at most.
 const MAX_INSTANCES: u32 = 4;
@@ -37,13 +38,6 @@ const MAX_INSTANCES: u32 = 4;
 const MAX_UNSAVED: usize = 8 << 20;
 /// How often a drain looks whether something moves.
 const LOOK: Duration = Duration::from_millis(20);
-
-/// What loads plugins.
-#[derive(Clone)]
-pub struct Workshop {
-    loader: Loader,
-    runtime: PluginRuntime,
-}
 
 /// The workshop cannot be set up.
 #[derive(Debug, thiserror::Error)]
@@ -54,15 +48,6 @@ pub enum WorkshopError {
     /// No engine.
     #[error(transparent)]
     Engine(#[from] EngineError),
-}
-
-/// A publisher that can be opened.
-pub struct Prepared {
-    /// Its plugin.
-    pub plugin: Plugin,
-    /// What it may reach.
-    pub grants: Grants,
-    options: OpenOptions,
 }
 
 /// Why a publisher of the config cannot be opened.
@@ -92,7 +77,8 @@ pub enum StartProblem {
     Refused(String),
     /// Its address cannot be listened on.
     #[error(
-        "cannot listen on {address} for scrapes: {source}; does something else listen there, another metricast or another publisher?"
+        "cannot listen on {address} for scrapes: {source}; {}",
+        listen_advice(.source, "does something else listen there, another metricast or another publisher?")
     )]
     Listen {
         /// The address.
@@ -105,67 +91,23 @@ pub enum StartProblem {
     NothingToScrape,
 }
 
-impl Workshop {
-    /// Sets up an engine and threads for plugins.
-    ///
-    /// # Errors
-    /// Where the machine has neither.
-    pub fn new(options: &EngineOptions) -> Result<Self, WorkshopError> {
-        let runtime = PluginRuntime::new()?;
-        let loader = Loader::new(&Engine::new(options)?, &runtime)?;
-        Ok(Self { loader, runtime })
-    }
-
-    /// Loads a plugin.
-    ///
-    /// # Errors
-    /// With what makes it unfit.
-    pub async fn load(&self, source: &PluginSource, limits: &Limits) -> Result<Plugin, LoadError> {
-        self.loader.load(source, limits).await
-    }
-
-    /// Loads a publisher's plugin and lets it judge its settings; secrets are read (from files below
-    /// `folder` where their path is relative), nothing is sent.
-    ///
-    /// # Errors
-    /// With what is wrong.
-    pub async fn prepare(&self, publisher: &config::Publisher, folder: &Path) -> Result<Prepared, StartProblem> {
-        let plugin = self.load(&publisher.plugin, &publisher.limits).await?;
-        prepare(plugin, publisher, folder).await
-    }
-
-    /// As [`prepare`](Self::prepare) for all publishers, each plugin loaded once.
-    async fn prepare_all(&self, config: &Checked) -> Result<Vec<Prepared>, StartError> {
-        let mut plugins: BTreeMap<String, Plugin> = BTreeMap::new();
-        let mut prepared = Vec::new();
-        for (index, publisher) in config.publishers.iter().enumerate() {
-            let at = |problem| StartError { publisher: index, problem };
-            let source = publisher.plugin.to_string();
-            let plugin = match plugins.get(&source) {
-                Some(plugin) => plugin.clone(),
-                None => self.load(&publisher.plugin, &publisher.limits).await.map_err(|error| at(error.into()))?,
-            };
-            plugins.insert(source, plugin.clone());
-            prepared.push(prepare(plugin, publisher, &config.folder).await.map_err(at)?);
+/// What helps where an address cannot be listened on; `taken` is for one that another has.
+pub(crate) fn listen_advice<'a>(error: &io::Error, taken: &'a str) -> &'a str {
+    match error.kind() {
+        io::ErrorKind::AddrNotAvailable => {
+            "this machine has no such address: 127.0.0.1 is reached from itself only, 0.0.0.0 from everywhere"
         }
-        Ok(prepared)
+        io::ErrorKind::PermissionDenied => "ports below 1024 need a right of their own: name one above",
+        _ => taken,
     }
-}
-
-async fn prepare(plugin: Plugin, publisher: &config::Publisher, folder: &Path) -> Result<Prepared, StartProblem> {
-    let mut settings = publisher.config.clone();
-    let grants = Grants::from_config(&plugin.description().config_schema, &settings, &publisher.allow)?;
-    let secrets = Secrets::extract(&mut settings, folder)?;
-    let settings = settings.to_string();
-    plugin.check(&settings, &publisher.limits).await?;
-    let options = OpenOptions::new(&publisher.name, &settings, grants.clone(), secrets, publisher.limits.clone());
-    Ok(Prepared { plugin, grants, options })
 }
 
 /// Running publishers behind one queue.
 pub struct Pipeline {
     queue: Queue,
     deliveries: Vec<Delivery<Instance>>,
+    /// Names of those that have something to scrape.
+    scraped: Vec<String>,
     scrapes: Vec<JoinHandle<io::Result<()>>>,
     stop_scrapes: watch::Sender<bool>,
 }
@@ -208,7 +150,7 @@ impl Pipeline {
         });
         let deliveries = deliveries.collect();
         let (stop_scrapes, _) = watch::channel(false);
-        let mut pipeline = Self { queue, deliveries, scrapes: Vec::new(), stop_scrapes };
+        let mut pipeline = Self { queue, deliveries, scraped: Vec::new(), scrapes: Vec::new(), stop_scrapes };
         pipeline.opened(config, scrapes).await?;
         Ok(pipeline)
     }
@@ -222,35 +164,61 @@ impl Pipeline {
             let has_scrapes = match outcome {
                 Opened::Never(error) => return Err(at(StartProblem::Refused(error.to_string()))),
                 Opened::Yes(profile) => profile.scrapes,
-                Opened::Later(_) | Opened::NotYet => listen.stated,
+                Opened::Later(_) | Opened::NotYet => {
+                    if !listen.stated && scrapes == Scrapes::Served {
+                        self.listen_later(index, listen.address);
+                    }
+                    listen.stated
+                }
             };
             if !has_scrapes && listen.stated {
                 return Err(at(StartProblem::NothingToScrape));
             }
-            match (has_scrapes, scrapes) {
-                (true, Scrapes::Served) => self.listen(index, listen.address).await.map_err(at)?,
-                (true, Scrapes::Off) => {
-                    let publisher = &config.publishers[index].name;
-                    tracing::warn!(publisher, "nobody can scrape it: its metrics end with this process");
-                }
-                (false, _) => {}
+            if has_scrapes {
+                self.scraped.push(config.publishers[index].name.clone());
+            }
+            if has_scrapes && scrapes == Scrapes::Served {
+                self.listen(index, listen.address).await.map_err(at)?;
             }
         }
         Ok(())
     }
 
     async fn listen(&mut self, index: usize, address: SocketAddr) -> Result<(), StartProblem> {
-        let bound = TcpListener::bind(address).await.and_then(|listener| Ok((listener.local_addr()?, listener)));
-        let (address, listener) = bound.map_err(|source| StartProblem::Listen { address, source })?;
-        let delivery = &self.deliveries[index];
-        let scraped = Scraped::new(delivery.current(), delivery.lost());
-        let mut stopped = self.stop_scrapes.subscribe();
-        let stopped = async move {
-            let _ = stopped.wait_for(|stopped| *stopped).await;
-        };
-        tracing::info!(publisher = delivery.status().name(), "metrics at http://{address}/metrics");
-        self.scrapes.push(tokio::spawn(scraped.serve(listener, stopped)));
+        let listener = bind(self.deliveries[index].status().name(), address).await?;
+        self.scrapes.push(tokio::spawn(self.page_of(index).serve(listener, self.scrapes_stopped())));
         Ok(())
+    }
+
+    /// Listens where a publisher turns out to have something to show, once it is open.
+    fn listen_later(&mut self, index: usize, address: SocketAddr) {
+        let delivery = &self.deliveries[index];
+        let (name, profile) = (delivery.status().name().to_owned(), delivery.profile());
+        let (scraped, stopped) = (self.page_of(index), self.scrapes_stopped());
+        self.scrapes.push(tokio::spawn(async move {
+            if !profile.await.is_some_and(|profile| profile.scrapes) {
+                return Ok(());
+            }
+            match bind(&name, address).await {
+                Ok(listener) => scraped.serve(listener, stopped).await,
+                Err(problem) => {
+                    tracing::error!(publisher = name, "{problem}");
+                    Ok(())
+                }
+            }
+        }));
+    }
+
+    fn page_of(&self, index: usize) -> Scraped<Instance> {
+        let delivery = &self.deliveries[index];
+        Scraped::new(delivery.current(), delivery.lost())
+    }
+
+    fn scrapes_stopped(&self) -> impl Future<Output = ()> + Send + use<> {
+        let mut stopped = self.stop_scrapes.subscribe();
+        async move {
+            let _ = stopped.wait_for(|stopped| *stopped).await;
+        }
     }
 
     /// Where sources append.
@@ -262,6 +230,11 @@ impl Pipeline {
     pub fn reports(&self) -> Vec<Report> {
         let appended = self.queue.appended();
         self.deliveries.iter().map(|delivery| Report::of(delivery.status(), appended)).collect()
+    }
+
+    /// What each publisher has done, in the order of the config: cheaper than [`reports`](Self::reports).
+    pub fn counts(&self) -> Vec<Counts> {
+        self.deliveries.iter().map(|delivery| delivery.status().counts()).collect()
     }
 
     /// Takes no more records, waits until what is queued is answered for, and ends.
@@ -289,7 +262,7 @@ impl Pipeline {
             if self.deliveries.iter().all(Delivery::has_ended) {
                 return true;
             }
-            let answered = self.reports().iter().map(|report| report.counts.answered()).sum();
+            let answered = self.counts().iter().map(Counts::at_rest).sum();
             if let Patience::SinceProgress(_) = patience
                 && answered != before
             {
@@ -302,6 +275,13 @@ impl Pipeline {
             sleep(LOOK).await;
         }
     }
+}
+
+async fn bind(publisher: &str, address: SocketAddr) -> Result<TcpListener, StartProblem> {
+    let bound = TcpListener::bind(address).await.and_then(|listener| Ok((listener.local_addr()?, listener)));
+    let (address, listener) = bound.map_err(|source| StartProblem::Listen { address, source })?;
+    tracing::info!(publisher, "metrics at http://{address}/metrics");
+    Ok(listener)
 }
 
 impl From<CallError> for StartProblem {

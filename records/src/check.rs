@@ -31,6 +31,14 @@ pub enum BatchError {
         /// How long the text is.
         len: usize,
     },
+    /// The text goes on where the last string ends.
+    #[error("the last string ends at byte {end} of the text's {len}: all of the text belongs to strings")]
+    Rest {
+        /// Where it ends.
+        end: u32,
+        /// How long the text is.
+        len: usize,
+    },
     /// There is no string 0, which is the empty one.
     #[error("string 0 must be there and empty")]
     NoEmptyString,
@@ -92,6 +100,9 @@ fn check_ends(text: &str, ends: &[u32]) -> Result<(), BatchError> {
         return Err(BatchError::NoEmptyString);
     }
     let ascend = ends.windows(2).fold(true, |ok, pair| ok & (pair[0] < pair[1]));
+    if ends.last().is_some_and(|&last| (last as usize) < text.len()) {
+        return Err(BatchError::Rest { end: ends.last().copied().unwrap_or_default(), len: text.len() });
+    }
     if ascend && ends.iter().all(|&end| text.is_char_boundary(end as usize)) {
         return Ok(());
     }

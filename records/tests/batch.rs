@@ -238,6 +238,10 @@ fn fault(change: impl FnOnce(&mut Columns)) -> String {
 #[test]
 fn what_is_wrong_with_columns_is_named() {
     assert_eq!(fault(|columns| columns.text[1] = 0xff), "text is not UTF-8 from byte 1 on");
+    assert_eq!(
+        fault(|columns| columns.text.push(b'"')),
+        "the last string ends at byte 14 of the text's 15: all of the text belongs to strings"
+    );
     assert!(fault(|columns| columns.ends[1] = 2).starts_with("string 1 ends at byte 2"));
     assert!(fault(|columns| columns.ends[2] = 1).starts_with("string 2 ends at byte 1"));
     assert_eq!(fault(|columns| columns.ends.clear()), "string 0 must be there and empty");

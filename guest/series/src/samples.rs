@@ -1,32 +1,31 @@
-//! Sample lines, which the two text formats write alike.
-//!
-//! A label without a value is left out: to Prometheus an empty label is an absent one.
+//! Sample lines, which the two text formats write alike. They have no native histograms: a family that has them shows
+//! its classic buckets here, whatever its form.
 
 use crate::escape;
+use crate::exemplars::Exemplar;
 use crate::number;
-use crate::view::{FamilyView, Value};
+use crate::view::{FamilyView, HistogramView, Value};
 
-/// Appends the sample lines of a family.
-pub(crate) fn encode(family: &FamilyView<'_>, out: &mut Vec<u8>) {
+/// Appends the sample lines of a family, with the exemplars of counters and buckets where the format has them.
+pub(crate) fn encode(family: &FamilyView<'_>, with_exemplars: bool, out: &mut Vec<u8>) {
     let name = family.descriptor.name();
     let mut labels = Vec::new();
     for row in 0..family.labels.len() {
         labels.clear();
-        label_pairs(family, row, &mut labels);
+        label_pairs(family.label_pairs(row), &mut labels);
+        let exemplar = |bucket| family.exemplar(row, bucket).filter(|_| with_exemplars);
         match family.value(row) {
             Value::Counter(count) => {
                 start(name, "_total", &labels, out);
                 number::integer(count, out);
-                out.push(b'\n');
+                end(exemplar(0), out);
             }
             Value::Gauge(value) => {
                 start(name, "", &labels, out);
                 number::float(value, out);
-                out.push(b'\n');
+                end(None, out);
             }
-            Value::Histogram { buckets, counts, sum } => {
-                histogram(name, &labels, buckets.labels().iter().zip(counts), sum, out);
-            }
+            Value::Histogram(view) => histogram(name, &labels, &view, exemplar, out),
         }
     }
 }
@@ -34,12 +33,12 @@ pub(crate) fn encode(family: &FamilyView<'_>, out: &mut Vec<u8>) {
 fn histogram<'a>(
     name: &str,
     labels: &[u8],
-    buckets: impl Iterator<Item = (&'a String, &'a u64)>,
-    sum: f64,
+    view: &HistogramView<'_>,
+    exemplar: impl Fn(usize) -> Option<&'a Exemplar>,
     out: &mut Vec<u8>,
 ) {
     let mut count = 0_u64;
-    for (le, here) in buckets {
+    for (bucket, (le, here)) in view.buckets.labels().iter().zip(view.counts).enumerate() {
         count += here;
         out.extend_from_slice(name.as_bytes());
         out.extend_from_slice(b"_bucket{");
@@ -48,14 +47,14 @@ fn histogram<'a>(
         out.extend_from_slice(le.as_bytes());
         out.extend_from_slice(b"\"} ");
         number::unsigned(count, out);
-        out.push(b'\n');
+        end(exemplar(bucket), out);
     }
     start(name, "_sum", labels, out);
-    number::float(sum, out);
-    out.push(b'\n');
+    number::float(view.sum, out);
+    end(None, out);
     start(name, "_count", labels, out);
     number::unsigned(count, out);
-    out.push(b'\n');
+    end(None, out);
 }
 
 /// Appends name and labels of a line, up to its value.
@@ -70,12 +69,24 @@ fn start(name: &str, suffix: &str, labels: &[u8], out: &mut Vec<u8>) {
     out.push(b' ');
 }
 
-/// Appends the labels of a series, as they stand between the braces.
-fn label_pairs(family: &FamilyView<'_>, row: u32, out: &mut Vec<u8>) {
-    for (name, value) in family.descriptor.label_names().zip(family.labels.row(row)) {
-        if value.is_empty() {
-            continue;
-        }
+/// Ends a line, with its exemplar where there is one.
+fn end(exemplar: Option<&Exemplar>, out: &mut Vec<u8>) {
+    if let Some(exemplar) = exemplar {
+        out.extend_from_slice(b" # {");
+        let mut labels = Vec::new();
+        label_pairs(exemplar.labels(), &mut labels);
+        out.extend_from_slice(&labels);
+        out.extend_from_slice(b"} ");
+        number::float(exemplar.value(), out);
+        out.push(b' ');
+        number::float(exemplar.time(), out);
+    }
+    out.push(b'\n');
+}
+
+/// Appends labels to `out`, which is empty, as they stand between the braces.
+fn label_pairs<'a>(labels: impl Iterator<Item = (&'a str, &'a str)>, out: &mut Vec<u8>) {
+    for (name, value) in labels {
         if !out.is_empty() {
             out.push(b',');
         }

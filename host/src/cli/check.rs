@@ -1,45 +1,96 @@
-//! `metricast check`: what a config does, before anything runs.
+//! `metricast check`: what a config does, before anything runs; how the backends stand; what they need to be set up.
 
-use std::fmt::Write as _;
 use std::path::PathBuf;
 
-use indicatif::HumanCount;
-
 use super::exit::Exit;
-use super::start;
-use super::terminal::{self, Paint, Terminal};
-use crate::config::{Checked, ConfigError, Problem, Publisher, WhenFull, show_size, show_time};
-use crate::egress::Secrets;
+use super::overview::{front, is_scraped, told};
+use super::terminal::{self, Terminal};
+use super::{online, snippets, start};
+use crate::config::{Checked, ConfigError, Problem, Publisher};
 use crate::pipeline::{Prepared, Workshop};
-use crate::plugin::{Plugin, PluginSource};
 
 const EXAMPLES: &str = "\
 Examples:
   metricast check -c metricast.toml
   metricast check                       what `metricast run` does without a config
+  metricast check -c metricast.toml --online
+                                        and how each backend stands now
+  metricast check --print-scrape-config > scrape.yml
+                                        what goes into prometheus.yml
 
-Plugins are loaded and judge their settings, and secrets are read; nothing is opened and nothing is sent.";
+Plugins are loaded and judge their settings, and secrets are read; nothing is opened, and without
+--online nothing is sent.
+
+Exit codes:
+  0  the config can be used; with --online, nothing is bad (there may be warnings)
+  2  usage or config
+  3  with --online: something is bad, a publisher's records would not arrive";
 
 /// Tell what a config does, and what each plugin may reach
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
+#[command(group(clap::ArgGroup::new("snippet").args(["print", "print_role", "print_scrape_config"])))]
 pub(super) struct Check {
     /// The config; without one, the built-in one
     #[arg(short, long, value_name = "FILE")]
     config: Option<PathBuf>,
+    /// Ask each backend too: whether it is reached, takes the credentials, has what records need; each answer that is
+    /// not good comes with what to do. Nothing is changed there. All are asked side by side, each for as long as its
+    /// `call_timeout` at most
+    #[arg(long, conflicts_with = "snippet")]
+    online: bool,
+    /// Print only this text, which a person needs to set a backend up; a name that there is not lists those that there
+    /// are. Secrets are not read
+    #[arg(long, value_name = "NAME")]
+    print: Option<String>,
+    /// Short for --print role: what metricast's user at the backend must be allowed to do
+    #[arg(long)]
+    print_role: bool,
+    /// Short for --print scrape-config: what goes into prometheus.yml
+    #[arg(long)]
+    print_scrape_config: bool,
+    /// Print the text of this publisher, where several have one of that name
+    #[arg(long, value_name = "NAME", requires = "snippet")]
+    publisher: Option<String>,
 }
 
 impl Check {
     pub(super) fn run(&self, terminal: &Terminal) -> anyhow::Result<Exit> {
         let config = start::config(self.config.as_deref())?;
-        let prepared = start::runtime()?.block_on(prepare(&config, &start::workshop()?))?;
+        let workshop = start::workshop()?;
+        let runtime = start::runtime()?;
+        if let Some(name) = self.snippet() {
+            return runtime.block_on(snippets::print(&config, &workshop, name, self.publisher.as_deref(), terminal));
+        }
+        let prepared = runtime.block_on(prepare(&config, &workshop))?;
+        let answers = if self.online { runtime.block_on(online::ask(&prepared)) } else { Vec::new() };
         let paint = terminal.stdout_paint();
         let mut text = front(&config, paint);
-        for (publisher, prepared) in config.publishers.iter().zip(&prepared) {
+        for (index, (publisher, prepared)) in config.publishers.iter().zip(&prepared).enumerate() {
             text += &told(publisher, prepared, paint);
+            text += &answers.get(index).map(|answers| online::told(answers, paint)).unwrap_or_default();
         }
         terminal::print(text)?;
-        Ok(Exit::Clean)
+        unused(&config, &prepared, terminal);
+        Ok(Exit::undelivered_if(online::complain(&config, &answers, terminal)))
+    }
+
+    fn snippet(&self) -> Option<&str> {
+        let short = [(self.print_role, "role"), (self.print_scrape_config, "scrape-config")];
+        let short = short.into_iter().find_map(|(asked, name)| asked.then_some(name));
+        self.print.as_deref().or(short)
+    }
+}
+
+/// Keys of `[defaults]` that no publisher takes.
+fn unused(config: &Checked, prepared: &[Prepared], terminal: &Terminal) {
+    for key in config.shared.written() {
+        let is_given = |given: &str| given.split('.').next() == Some(key);
+        let has = |publisher: &Publisher| publisher.config.get(key).is_some();
+        let given = prepared.iter().any(|prepared| prepared.given.iter().any(|given| is_given(&given.key)));
+        if !given && !config.publishers.iter().any(has) {
+            terminal.note(format_args!("[defaults] {key}: no publisher's plugin has a setting of that name"));
+        }
     }
 }
 
@@ -48,7 +99,7 @@ async fn prepare(config: &Checked, workshop: &Workshop) -> Result<Vec<Prepared>,
     let mut prepared = Vec::new();
     let mut problems = Vec::new();
     for (index, publisher) in config.publishers.iter().enumerate() {
-        match workshop.prepare(publisher, &config.folder).await {
+        match workshop.prepare(config, publisher).await {
             Ok(ready) => prepared.push(ready),
             Err(problem) => problems.push(start::told(config, index, &problem)),
         }
@@ -72,88 +123,4 @@ fn clashes(config: &Checked, prepared: &[Prepared]) -> Vec<Problem> {
         Some(config.blame(index, publisher.listen_key(), text))
     };
     config.publishers.iter().enumerate().filter_map(told).collect()
-}
-
-fn is_scraped(publisher: &Publisher, plugin: &Plugin) -> bool {
-    publisher.listen.stated || plugin.description().config_schema["properties"]["port"].is_object()
-}
-
-/// What takes records in and holds them.
-fn front(config: &Checked, paint: Paint) -> String {
-    let (ingest, queue) = (&config.ingest, &config.queue);
-    let when_full = match queue.when_full {
-        WhenFull::Block => "senders wait",
-        WhenFull::Reject => "senders are told to come again",
-    };
-    let mut text = String::new();
-    let _ = writeln!(text, "{}", paint.strong("records"));
-    let _ = writeln!(text, "  come in at    POST http://{}/v1/records", ingest.listen);
-    let _ = writeln!(text, "  a body        up to {}", show_size(ingest.max_body as u64));
-    let _ = writeln!(
-        text,
-        "  wait in       memory, up to {}; when it is full, {when_full}",
-        show_size(queue.max_size as u64)
-    );
-    let patience = show_time(config.drain_timeout);
-    let _ = writeln!(text, "  at the end    `run` delivers what waits for up to {patience}, `publish` until nothing");
-    let _ = writeln!(text, "                has moved for {patience} (drain_timeout)");
-    text
-}
-
-fn told(publisher: &Publisher, prepared: &Prepared, paint: Paint) -> String {
-    let plugin = &prepared.plugin;
-    let origin = match &publisher.plugin {
-        PluginSource::Bundled(_) => "bundled".to_owned(),
-        PluginSource::File(path) => path.display().to_string(),
-    };
-    let mut text = String::new();
-    let _ = writeln!(text, "\n{}", paint.strong(&publisher.name));
-    let _ = writeln!(text, "  plugin        {} ({origin})", plugin.label());
-    let _ = writeln!(text, "  digest        {}", plugin.digest());
-    text += &listed("may reach", &reach(prepared));
-    let secrets = Secrets::references(&publisher.config);
-    text += &listed("sends", &secrets.map(|(key, from)| format!("{key} from {from}")).collect::<Vec<_>>());
-    if is_scraped(publisher, plugin) {
-        let _ = writeln!(text, "  is scraped at http://{}/metrics", publisher.listen.address);
-    }
-    let _ = writeln!(text, "  may use       {}", used(publisher));
-    let _ = writeln!(text, "  gets batches  {}", batches(publisher));
-    let _ = writeln!(text, "  tries again   {}", retries(publisher));
-    text
-}
-
-fn reach(prepared: &Prepared) -> Vec<String> {
-    if prepared.grants.origins().len() > 0 {
-        return prepared.grants.in_words();
-    }
-    let asks = prepared.plugin.imports().iter().any(|import| import.starts_with("wasi:http/outgoing-handler"));
-    let why = if asks { "no setting names an origin, and `allow` is empty" } else { "it asks for no network" };
-    vec![format!("nothing: {why}")]
-}
-
-fn listed(title: &str, lines: &[String]) -> String {
-    let titles = std::iter::once(title).chain(std::iter::repeat(""));
-    titles.zip(lines).fold(String::new(), |mut text, (title, line)| {
-        let _ = writeln!(text, "  {title:<12}  {line}");
-        text
-    })
-}
-
-fn used(publisher: &Publisher) -> String {
-    let limits = &publisher.limits;
-    format!("{} of memory, {} a call", show_size(limits.memory as u64), show_time(limits.call_time()))
-}
-
-fn batches(publisher: &Publisher) -> String {
-    let batch = &publisher.batch;
-    let (records, bytes) = (HumanCount(batch.max_records as u64), show_size(batch.max_bytes as u64));
-    format!("of {records} records or {bytes}, or what came within {}", show_time(batch.max_age))
-}
-
-fn retries(publisher: &Publisher) -> String {
-    let retry = &publisher.retry;
-    let end = retry
-        .give_up_after
-        .map_or_else(|| "for ever".to_owned(), |age| format!("until a record is {} old", show_time(age)));
-    format!("after up to {}, doubling up to {}, {end}", show_time(retry.initial), show_time(retry.max))
 }

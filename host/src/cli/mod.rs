@@ -4,6 +4,7 @@
 //! Everything below the subcommands has typed errors; `anyhow` is for this edge only, where an error is told to a
 //! person and ends the process.
 
+mod backfill;
 mod check;
 mod chunks;
 mod client;
@@ -14,6 +15,8 @@ mod feeding;
 mod format;
 mod inspect;
 mod lines;
+mod online;
+mod overview;
 mod plugins;
 mod progress;
 mod publish;
@@ -22,10 +25,12 @@ mod run;
 mod schema;
 mod send;
 mod signals;
+mod snippets;
 mod start;
 mod summary;
 mod table;
 mod terminal;
+mod textfile;
 
 use std::process::ExitCode;
 

@@ -39,13 +39,14 @@ impl Colour {
 pub(crate) struct Terminal {
     screen: MultiProgress,
     colour: Colour,
+    quiet: bool,
 }
 
 impl Terminal {
     pub(crate) fn new(colour: Colour, quiet: bool) -> Self {
         let progress = !quiet && io::stderr().is_terminal();
         let target = if progress { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
-        Self { screen: MultiProgress::with_draw_target(target), colour }
+        Self { screen: MultiProgress::with_draw_target(target), colour, quiet }
     }
 
     /// Where progress bars are drawn; log lines and errors go past it.
@@ -66,6 +67,13 @@ impl Terminal {
     pub(crate) fn error(&self, message: impl Display) {
         let label = Paint(self.stderr_colour()).bad("error");
         self.say(format_args!("{label}: {message}"));
+    }
+
+    /// A line on standard error that --quiet leaves out.
+    pub(crate) fn note(&self, message: impl Display) {
+        if !self.quiet {
+            self.say(message);
+        }
     }
 
     /// A line on standard error.
@@ -102,6 +110,18 @@ impl Paint {
         self.style(Style::new().bold().fg_color(Some(AnsiColor::Red.into())), text)
     }
 
+    pub(crate) fn good<T: Display>(self, text: T) -> Painted<T> {
+        self.style(Style::new().fg_color(Some(AnsiColor::Green.into())), text)
+    }
+
+    pub(crate) fn doubtful<T: Display>(self, text: T) -> Painted<T> {
+        self.style(Style::new().fg_color(Some(AnsiColor::Yellow.into())), text)
+    }
+
+    pub(crate) fn plain<T: Display>(self, text: T) -> Painted<T> {
+        self.style(Style::new(), text)
+    }
+
     pub(crate) fn strong<T: Display>(self, text: T) -> Painted<T> {
         self.style(Style::new().bold(), text)
     }
@@ -116,6 +136,13 @@ impl Paint {
 pub(crate) struct Painted<T> {
     style: Style,
     text: T,
+}
+
+impl<T> Painted<T> {
+    /// What tells how it looks, and what it says.
+    pub(crate) fn into_parts(self) -> (Style, T) {
+        (self.style, self.text)
+    }
 }
 
 impl<T: Display> Display for Painted<T> {

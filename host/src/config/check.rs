@@ -5,35 +5,51 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
 use std::time::Duration;
 
+use serde_json::{Map, Value};
 use url::Url;
 
 use super::checked::{Batching, Checked, Ingest, Listen, Publisher, Queue, Retry, WhenFull, overlap};
 use super::defaults;
 use super::places::Places;
 use super::problem::{Problem, Source};
-use super::raw::{Raw, RawBatching, RawConfig, RawIngest, RawPublisher, RawQueue, RawRetry};
+use super::raw::{Raw, RawBatching, RawConfig, RawDefaults, RawIngest, RawPublisher, RawQueue, RawRetry};
 use super::reader::{At, Place, Problems};
+use super::shared::{self, SharedSettings};
 use super::show_time;
+use crate::egress::ExtraRoots;
 use crate::grants::Origin;
 use crate::limits::{LimitError, Limits};
 use crate::plugin::{self, PluginSource};
 
-/// Checks what was read. `folder` is where relative paths start.
+/// Of a config.
+pub(super) struct Whereabouts<'a> {
+    /// Where its relative paths start.
+    pub(super) folder: &'a Path,
+    /// Its file, if it is in one.
+    pub(super) file: Option<&'a Path>,
+}
+
+/// Checks what was read.
 pub(super) fn check(
     raw: Raw,
     source: &Source,
     mut problems: Problems<'_>,
-    folder: &Path,
+    whereabouts: &Whereabouts<'_>,
 ) -> Result<Checked, Vec<Problem>> {
+    let folder = whereabouts.folder;
     let ingest = ingest(raw.ingest, &mut problems);
     let queue = queue(raw.queue, &mut problems);
-    let publishers = publishers(raw.publishers, folder, ingest.listen, &mut problems);
+    let trust = trust(raw.defaults.tls.ca.as_ref(), folder, &mut problems);
+    let shared = shared(raw.defaults, whereabouts.file, &mut problems);
+    let surroundings = Surroundings { folder, ingest: ingest.listen, trust: &trust };
+    let publishers = publishers(raw.publishers, &surroundings, &mut problems);
     let drain_timeout = raw.drain_timeout.map_or(defaults::DRAIN_TIMEOUT, |at| at.value);
     let problems = problems.finish();
     if problems.is_empty() {
         Ok(Checked {
             ingest,
             queue,
+            shared,
             publishers,
             drain_timeout,
             folder: folder.to_owned(),
@@ -47,7 +63,7 @@ pub(super) fn check(
 fn ingest(raw: RawIngest, problems: &mut Problems<'_>) -> Ingest {
     Ingest {
         listen: address(raw.listen, problems).unwrap_or(defaults::INGEST_LISTEN),
-        max_body: positive(raw.max_body, defaults::MAX_BODY, problems),
+        max_body: size(raw.max_body, defaults::MAX_BODY, problems),
     }
 }
 
@@ -58,15 +74,54 @@ fn queue(raw: RawQueue, problems: &mut Problems<'_>) -> Queue {
         problems.add(&path.place, message);
     }
     Queue {
-        max_size: positive(raw.max_size, defaults::MEMORY_QUEUE, problems),
+        max_size: size(raw.max_size, defaults::MEMORY_QUEUE, problems),
         when_full: raw.when_full.map_or(WhenFull::Block, |at| at.value),
     }
 }
 
+fn shared(raw: RawDefaults, file: Option<&Path>, problems: &mut Problems<'_>) -> SharedSettings {
+    let (mut values, mut places) = (Map::new(), Places::default());
+    let mut taken = |key: String, At { value, place }: At<String>| {
+        if value.is_empty() {
+            problems.add(&place, "is empty: leave the key out");
+        }
+        places.insert(key, place.span);
+        Value::String(value)
+    };
+    for (key, at) in raw.texts {
+        values.insert(key.to_owned(), taken(key.to_owned(), at));
+    }
+    if let Some((place, texts)) = raw.labels {
+        let texts = texts.into_iter().map(|(name, at)| (name.clone(), taken(format!("labels.{name}"), at))).collect();
+        values.insert("labels".to_owned(), Value::Object(texts));
+        places.insert("labels".to_owned(), place.span);
+    }
+    let host = shared::host();
+    let instance = shared::instance(&host, file);
+    SharedSettings::new(values, places, instance, host)
+}
+
+/// The certificates of a file; none where no file is named.
+fn trust(ca: Option<&At<String>>, folder: &Path, problems: &mut Problems<'_>) -> ExtraRoots {
+    let Some(At { value, place }) = ca else {
+        return ExtraRoots::default();
+    };
+    ExtraRoots::read(&folder.join(value)).unwrap_or_else(|error| {
+        problems.add(place, error.to_string());
+        ExtraRoots::default()
+    })
+}
+
+/// What a publisher meets in its config.
+struct Surroundings<'a> {
+    folder: &'a Path,
+    ingest: SocketAddr,
+    trust: &'a ExtraRoots,
+}
+
 fn publishers(
     raw: Option<Vec<RawPublisher>>,
-    folder: &Path,
-    ingest: SocketAddr,
+    around: &Surroundings<'_>,
     problems: &mut Problems<'_>,
 ) -> Vec<Publisher> {
     let Some(raw) = raw.filter(|list| !list.is_empty()) else {
@@ -77,8 +132,8 @@ fn publishers(
         return Vec::new();
     };
     let mut names = Taken::new("the name");
-    let mut listens = Listens(vec![(ingest, "`ingest.listen`".to_owned())]);
-    raw.into_iter().filter_map(|raw| publisher(raw, folder, &mut names, &mut listens, problems)).collect()
+    let mut listens = Listens(vec![(around.ingest, "`ingest.listen`".to_owned())]);
+    raw.into_iter().filter_map(|raw| publisher(raw, around, &mut names, &mut listens, problems)).collect()
 }
 
 /// What only one publisher can have, and who has it.
@@ -115,7 +170,7 @@ impl Listens {
 
 fn publisher(
     raw: RawPublisher,
-    folder: &Path,
+    around: &Surroundings<'_>,
     names: &mut Taken,
     listens: &mut Listens,
     problems: &mut Problems<'_>,
@@ -127,7 +182,7 @@ fn publisher(
         }
         return None;
     };
-    let plugin = plugin_source(&plugin_at, folder, problems)?;
+    let plugin = plugin_source(&plugin_at, around.folder, problems)?;
     let keys = Places::of([
         ("plugin", Some(&plugin_at.place)),
         ("listen", raw.listen.as_ref().map(|at| &at.place)),
@@ -144,6 +199,10 @@ fn publisher(
         limits: limits(raw.max_memory, raw.call_timeout, problems),
         batch: batching(raw.batch, problems),
         retry: retry(raw.retry, problems),
+        trust: match &raw.tls.ca {
+            Some(_) => trust(raw.tls.ca.as_ref(), around.folder, problems),
+            None => around.trust.clone(),
+        },
         config: raw.config.value,
         place: raw.place.span,
         keys,
@@ -313,6 +372,20 @@ fn positive(at: Option<At<usize>>, default: usize, problems: &mut Problems<'_>) 
     };
     if value == 0 {
         problems.add(&place, "needs more than 0");
+    }
+    value
+}
+
+/// No record fits into less.
+const LEAST_SIZE: usize = 1 << 10;
+
+/// A size that holds a record.
+fn size(at: Option<At<usize>>, default: usize, problems: &mut Problems<'_>) -> usize {
+    let Some(At { value, place }) = at else {
+        return default;
+    };
+    if value < LEAST_SIZE {
+        problems.add(&place, "needs at least 1KiB: a record has to fit");
     }
     value
 }

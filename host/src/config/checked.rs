@@ -9,6 +9,8 @@ use serde_json::Value;
 
 use super::places::Places;
 use super::problem::{Location, Problem, Source};
+use super::shared::SharedSettings;
+use crate::egress::ExtraRoots;
 use crate::limits::Limits;
 use crate::plugin::PluginSource;
 
@@ -19,6 +21,8 @@ pub struct Checked {
     pub ingest: Ingest,
     /// What holds records until every publisher has answered for them.
     pub queue: Queue,
+    /// What `[defaults]` and this machine give to publishers.
+    pub shared: SharedSettings,
     /// At least one.
     pub publishers: Vec<Publisher>,
     /// How long a stop waits for publishers to take what is queued.
@@ -73,7 +77,9 @@ pub struct Publisher {
     pub batch: Batching,
     /// How what could not be delivered is tried again.
     pub retry: Retry,
-    /// The plugin's own settings: a JSON object, secrets still as `{"secret": "env:…"}`.
+    /// Whom it trusts over TLS beside those whom this system trusts.
+    pub trust: ExtraRoots,
+    /// The plugin's own settings as the file has them: a JSON object, secrets still as `{"secret": "env:…"}`.
     pub config: Value,
     pub(super) place: Range<usize>,
     /// Of the keys beside `config`.
@@ -115,10 +121,10 @@ pub struct Retry {
 
 impl Checked {
     /// Where a key of a publisher's own settings stands, by the path a plugin names it with (`tls.ca`, `hosts[0]`):
-    /// the key itself or the nearest table above it that is in the file, else the publisher.
+    /// the key itself, also in `[defaults]`, or the nearest table above it that is in the file, else the publisher.
     pub fn locate(&self, publisher: usize, path: &str) -> Option<Location> {
         let publisher = self.publishers.get(publisher)?;
-        let span = publisher.places.find(path).unwrap_or_else(|| publisher.place.clone());
+        let span = publisher.places.find_also_in(self.shared.places(), path).unwrap_or_else(|| publisher.place.clone());
         Some(self.source.as_ref()?.locate(span))
     }
 

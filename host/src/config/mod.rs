@@ -12,6 +12,7 @@ mod places;
 mod problem;
 mod raw;
 mod reader;
+mod shared;
 mod units;
 
 #[cfg(test)]
@@ -22,6 +23,7 @@ use std::path::{Path, PathBuf};
 pub(crate) use checked::overlap;
 pub use checked::{Batching, Checked, Ingest, Listen, Publisher, Queue, Retry, WhenFull};
 pub use problem::{Location, Problem};
+pub use shared::{Given, SharedSettings};
 pub(crate) use units::{show_size, show_time};
 
 use problem::Source;
@@ -57,7 +59,7 @@ pub fn load(path: &Path) -> Result<Checked, ConfigError> {
     let source =
         Source::from_bytes(path.display().to_string(), bytes).map_err(|problem| ConfigError::Invalid(vec![problem]))?;
     let folder = path.parent().unwrap_or(Path::new(""));
-    parse(&source, folder)
+    parse(&source, folder, Some(path))
 }
 
 /// The configuration of a `metricast run` that was given none: records at 127.0.0.1:4319, Prometheus at 127.0.0.1:9464.
@@ -66,11 +68,11 @@ pub fn load(path: &Path) -> Result<Checked, ConfigError> {
 /// Never: a test reads the same text.
 pub fn built_in() -> Checked {
     let source = Source::new("the built-in config".to_owned(), defaults::BUILT_IN.to_owned());
-    let checked = parse(&source, Path::new("")).expect("the built-in config is valid");
+    let checked = parse(&source, Path::new(""), None).expect("the built-in config is valid");
     Checked { source: None, ..checked }
 }
 
-fn parse(source: &Source, folder: &Path) -> Result<Checked, ConfigError> {
+fn parse(source: &Source, folder: &Path, path: Option<&Path>) -> Result<Checked, ConfigError> {
     let (raw, problems) = raw::read(source);
-    check::check(raw, source, problems, folder).map_err(ConfigError::Invalid)
+    check::check(raw, source, problems, &check::Whereabouts { folder, file: path }).map_err(ConfigError::Invalid)
 }

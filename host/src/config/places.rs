@@ -19,11 +19,26 @@ impl Places {
         Self(there.collect())
     }
 
+    /// Adds a key.
+    pub(super) fn insert(&mut self, path: String, place: Range<usize>) {
+        self.0.insert(path, place);
+    }
+
+    /// Whether this very key is in the file.
+    pub(super) fn has(&self, path: &str) -> bool {
+        self.0.contains_key(path)
+    }
+
     /// The place of a key, or of the nearest table or list above it that is in the file.
     pub(super) fn find(&self, path: &str) -> Option<Range<usize>> {
+        self.find_also_in(&Self::default(), path)
+    }
+
+    /// The same where settings come from two tables; of two that are as near, this one's.
+    pub(super) fn find_also_in(&self, other: &Self, path: &str) -> Option<Range<usize>> {
         let mut path = path;
         loop {
-            if let Some(span) = self.0.get(path) {
+            if let Some(span) = self.0.get(path).or_else(|| other.0.get(path)) {
                 return Some(span.clone());
             }
             path = &path[..path.rfind(['.', '['])?];

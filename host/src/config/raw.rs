@@ -8,12 +8,13 @@ use toml::de::DeTable;
 use super::WhenFull;
 use super::places::{self, Places};
 use super::problem::Source;
-use super::reader::{At, Place, Problems, Reader, within};
+use super::reader::{At, NamedTexts, Place, Problems, Reader, within};
 
 #[derive(Debug, Default)]
 pub(super) struct Raw {
     pub(super) ingest: RawIngest,
     pub(super) queue: RawQueue,
+    pub(super) defaults: RawDefaults,
     pub(super) publishers: Option<Vec<RawPublisher>>,
     pub(super) drain_timeout: Option<At<Duration>>,
 }
@@ -31,6 +32,19 @@ pub(super) struct RawQueue {
     pub(super) when_full: Option<At<WhenFull>>,
 }
 
+#[derive(Debug, Default)]
+pub(super) struct RawDefaults {
+    /// Those that are there.
+    pub(super) texts: Vec<(&'static str, At<String>)>,
+    pub(super) labels: Option<NamedTexts>,
+    pub(super) tls: RawTls,
+}
+
+#[derive(Debug, Default)]
+pub(super) struct RawTls {
+    pub(super) ca: Option<At<String>>,
+}
+
 #[derive(Debug)]
 pub(super) struct RawPublisher {
     pub(super) place: Place,
@@ -42,6 +56,7 @@ pub(super) struct RawPublisher {
     pub(super) call_timeout: Option<At<Duration>>,
     pub(super) batch: RawBatching,
     pub(super) retry: RawRetry,
+    pub(super) tls: RawTls,
     pub(super) config: RawConfig,
 }
 
@@ -99,9 +114,28 @@ fn read_root(root: &mut Reader<'_, '_, '_>) -> Raw {
             max_size: table.size("max_size", "\"64MiB\""),
             when_full: table.choice("when_full", &[("block", WhenFull::Block), ("reject", WhenFull::Reject)]),
         }),
+        defaults: root.table("defaults", read_defaults),
         publishers: root.tables("publishers", read_publisher),
         drain_timeout: root.time("drain_timeout", "\"30s\""),
     }
+}
+
+fn read_defaults(table: &mut Reader<'_, '_, '_>) -> RawDefaults {
+    let examples = [
+        ("service", "\"shop\""),
+        ("namespace", "\"sales\""),
+        ("environment", "\"production\""),
+        ("instance", "\"web-1\""),
+        ("host", "\"web-1.example.com\""),
+    ];
+    let mut text = |(key, example)| Some((key, table.text(key, example)?));
+    let texts = examples.into_iter().filter_map(&mut text).collect();
+    let labels = table.named_texts("labels", "{ team = \"checkout\" }");
+    RawDefaults { texts, labels, tls: table.table("tls", read_tls) }
+}
+
+fn read_tls(table: &mut Reader<'_, '_, '_>) -> RawTls {
+    RawTls { ca: table.text("ca", "\"certificates/ca.pem\"") }
 }
 
 fn read_publisher(table: &mut Reader<'_, '_, '_>, place: Place) -> RawPublisher {
@@ -123,6 +157,7 @@ fn read_publisher(table: &mut Reader<'_, '_, '_>, place: Place) -> RawPublisher 
             max: table.time("max", "\"30s\""),
             give_up_after: table.time("give_up_after", "\"1h\""),
         }),
+        tls: table.table("tls", read_tls),
         config: read_config(table),
     }
 }

@@ -23,6 +23,9 @@ pub(super) struct Place {
     pub(super) span: Range<usize>,
 }
 
+/// The place of a table, and its texts by name.
+pub(super) type NamedTexts = (Place, Vec<(String, At<String>)>);
+
 /// Collects what is wrong, with places made readable.
 #[derive(Debug)]
 pub(super) struct Problems<'s> {
@@ -123,6 +126,24 @@ impl<'t, 'p, 's> Reader<'t, 'p, 's> {
             }
         }
         Some(texts)
+    }
+
+    /// A table of texts, whose names are the user's; and where it stands.
+    pub(super) fn named_texts(&mut self, key: &'static str, example: &str) -> Option<NamedTexts> {
+        let (place, value) = self.get(key)?;
+        let Some(table) = value.as_table() else {
+            self.wrong_type(&place, value, "a table of texts", example);
+            return None;
+        };
+        let mut texts = Vec::with_capacity(table.len());
+        for (name, item) in table {
+            let place = Place { key: join(&place.key, name.get_ref()), span: name.span() };
+            match item.get_ref().as_str() {
+                Some(text) => texts.push((name.get_ref().clone().into_owned(), At { value: text.to_owned(), place })),
+                None => self.wrong_type(&place, item.get_ref(), "a text", example),
+            }
+        }
+        Some((place, texts))
     }
 
     /// A table inside this one; `read` takes its keys, and what it leaves is unknown.

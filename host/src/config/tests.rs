@@ -13,7 +13,7 @@ use crate::limits::Limits;
 use crate::plugin::PluginSource;
 
 fn read(text: &str) -> Result<Checked, ConfigError> {
-    parse(&Source::new("metricast.toml".to_owned(), text.to_owned()), Path::new("etc"))
+    parse(&Source::new("metricast.toml".to_owned(), text.to_owned()), Path::new("etc"), None)
 }
 
 fn good(text: &str) -> Checked {
@@ -206,6 +206,36 @@ fn what_a_plugin_says_is_pointed_at_its_line() {
     assert_eq!(config.locate(7, "hosts"), None);
     let blamed = config.blame(0, "plugin", "is no component").to_string();
     assert!(blamed.starts_with("metricast.toml:3:1: publisher search: plugin: is no component"), "{blamed}");
+}
+
+#[test]
+fn what_a_plugin_says_of_a_shared_setting_is_pointed_at_the_defaults() {
+    let config = good(
+        "[defaults]\nservice = \"my shop\"\nlabels = { team = \"a b\" }\n[[publishers]]\nplugin = \"prometheus\"\n\
+         [publishers.config]\nlabels = { zone = \"c\" }\nport = 1\n",
+    );
+    let place = |text: &str| config.explain(0, text).location.map(|at| (at.line, at.column)).unwrap();
+    assert_eq!(place("service: has a blank in it"), (2, 1));
+    assert_eq!(place("labels.team: has a blank in it"), (3, 12));
+    assert_eq!(place("labels.zone: has a blank in it"), (7, 12));
+    assert_eq!(place("labels: are too many"), (7, 1), "its own are nearer");
+    assert_eq!(place("host: is this machine's"), (4, 1));
+    assert_eq!(config.shared.written().collect::<Vec<_>>(), ["labels", "service"]);
+}
+
+#[test]
+fn certificates_are_everybodys_or_a_publishers_own() {
+    let folder = tempfile::tempdir().unwrap();
+    for name in ["ca.pem", "own.pem"] {
+        let text = rcgen::generate_simple_self_signed([name.to_owned()]).unwrap().cert.pem();
+        std::fs::write(folder.path().join(name), text.repeat(name.len())).unwrap();
+    }
+    let path = folder.path().join("metricast.toml");
+    let publisher = |name: &str| format!("[[publishers]]\nname = \"{name}\"\nplugin = \"elasticsearch\"\n");
+    let text = format!("[defaults]\ntls.ca = \"ca.pem\"\n{}{}tls.ca = \"own.pem\"\n", publisher("a"), publisher("b"));
+    std::fs::write(&path, text).unwrap();
+    let counts: Vec<_> = load(&path).unwrap().publishers.iter().map(|publisher| publisher.trust.count()).collect();
+    assert_eq!(counts, ["ca.pem".len(), "own.pem".len()]);
 }
 
 #[test]

@@ -1,22 +1,22 @@
 //! The HTTP client of one publisher: connections that are kept and used again, HTTP/1.1 and, where the server offers it
 //! over TLS, HTTP/2.
 
-use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use http::{Request, Response};
 use http_body_util::BodyExt;
-use hyper_rustls::{ConfigBuilderExt, HttpsConnector, HttpsConnectorBuilder};
+use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy;
 use hyper_util::client::legacy::connect::{CaptureConnection, HttpConnector, capture_connection};
 use hyper_util::rt::{TokioExecutor, TokioTimer};
-use rustls::{ClientConfig, RootCertStore};
+use rustls::ClientConfig;
 use tokio::time::{sleep, timeout};
 use wasmtime_wasi_http::{Error, RequestOptions, WasiBody};
 
 use super::body::{RequestBody, ResponseBody};
 use super::failure::Failure;
 use super::resolve::Resolver;
+use super::trust::ExtraRoots;
 
 /// How long an unused connection is kept: below what servers and what stands before them usually allow (60 s), so that
 /// a connection is seldom closed in the moment in which it is used again.
@@ -52,26 +52,9 @@ impl TimeLimits {
 
 pub(super) struct Client(legacy::Client<HttpsConnector<HttpConnector<Resolver>>, RequestBody>);
 
-/// Reading the system's certificates takes a while: all publishers share what was read.
-static TLS: LazyLock<ClientConfig> = LazyLock::new(|| {
-    platform_tls().unwrap_or_else(|error| {
-        tracing::error!("no certificates to trust were found on this system; no HTTPS request will succeed: {error}");
-        builder().expect("ring has what TLS needs").with_root_certificates(RootCertStore::empty()).with_no_client_auth()
-    })
-});
-
-fn platform_tls() -> Result<ClientConfig, rustls::Error> {
-    Ok(builder()?.try_with_platform_verifier()?.with_no_client_auth())
-}
-
-fn builder() -> Result<rustls::ConfigBuilder<ClientConfig, rustls::WantsVerifier>, rustls::Error> {
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions()
-}
-
 impl Client {
-    pub(super) fn new() -> Self {
-        Self::with_tls(TLS.clone())
+    pub(super) fn trusting(roots: &ExtraRoots) -> Self {
+        Self::with_tls(roots.client_config())
     }
 
     fn with_tls(tls: ClientConfig) -> Self {

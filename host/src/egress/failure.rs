@@ -52,12 +52,12 @@ impl fmt::Display for Failure {
 
 /// What ended a response's body.
 pub(super) fn of_body(error: &hyper::Error) -> Error {
-    causes(error).filter_map(|cause| known(cause, false)).last().unwrap_or(Error::HttpProtocolError)
+    causes(error).filter_map(|cause| known(cause, false)).last().unwrap_or(Error::HttpResponseIncomplete)
 }
 
 fn of_client(error: &legacy::Error) -> Error {
     let connecting = error.is_connect();
-    let otherwise = if connecting { Error::DestinationUnavailable } else { Error::HttpProtocolError };
+    let otherwise = if connecting { Error::DestinationUnavailable } else { Error::ConnectionTerminated };
     // The innermost cause says the most.
     causes(error).filter_map(|cause| known(cause, connecting)).last().unwrap_or(otherwise)
 }

@@ -13,6 +13,7 @@ mod client;
 mod failure;
 mod resolve;
 mod secrets;
+mod trust;
 
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
@@ -30,6 +31,7 @@ use allow::Refusal;
 use client::{Client, TimeLimits};
 
 pub use secrets::{Secret, SecretError, SecretProblem, Secrets};
+pub use trust::{ExtraRoots, RootsError};
 
 /// Writes of a plugin that wait for the wire. With one, as is the default, plugin and wire take turns.
 const BODY_CHUNKS: usize = 16;
@@ -48,17 +50,23 @@ struct Shared {
     secrets: Secrets,
     response_limit: u64,
     longest: Duration,
+    trust: ExtraRoots,
     client: OnceLock<Client>,
     told: Mutex<Bucket>,
 }
 
 impl Egress {
     pub(crate) fn new(grants: Grants, secrets: Secrets, limits: &Limits) -> Self {
+        Self::trusting(grants, secrets, limits, ExtraRoots::default())
+    }
+
+    pub(crate) fn trusting(grants: Grants, secrets: Secrets, limits: &Limits, trust: ExtraRoots) -> Self {
         Self(Arc::new(Shared {
             grants,
             secrets,
             response_limit: limits.response,
             longest: limits.call_time,
+            trust,
             client: OnceLock::new(),
             told: Mutex::new(Bucket::new(TOLD_AT_ONCE, TOLD_PER_SECOND)),
         }))
@@ -88,7 +96,7 @@ impl Egress {
         let mut request = allow::normal_form(request, &origin)?;
         self.0.secrets.put_in(request.headers_mut());
         let limits = TimeLimits::new(options, self.0.longest);
-        let client = self.0.client.get_or_init(Client::new);
+        let client = self.0.client.get_or_init(|| Client::trusting(&self.0.trust));
         let answer = client.send(request, limits, self.0.response_limit).await;
         answer.map_err(|failure| {
             tracing::debug!(publisher = %identity.publisher, plugin = %identity.plugin, %origin, "{failure}");

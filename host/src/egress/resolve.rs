@@ -16,10 +16,14 @@ use hyper_util::client::legacy::connect::dns::Name;
 use tower_service::Service;
 
 /// Addresses at which clouds give out credentials, besides those that are link-local.
-const METADATA: [IpAddr; 3] = [
+const METADATA: [IpAddr; 6] = [
+    // Alibaba Cloud, Oracle Cloud, Azure's WireServer; AWS, its Pod Identity, Google Cloud.
     IpAddr::V4(Ipv4Addr::new(100, 100, 100, 200)),
     IpAddr::V4(Ipv4Addr::new(192, 0, 0, 192)),
+    IpAddr::V4(Ipv4Addr::new(168, 63, 129, 16)),
     IpAddr::V6(Ipv6Addr::new(0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x254)),
+    IpAddr::V6(Ipv6Addr::new(0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x23)),
+    IpAddr::V6(Ipv6Addr::new(0xfd20, 0xce, 0, 0, 0, 0, 0, 0x254)),
 ];
 
 /// An address that no name may lead to.
@@ -116,12 +120,15 @@ fn kind_v6(address: Ipv6Addr) -> &'static str {
         "link-local"
     } else if address.is_multicast() {
         "multicast"
+    } else if matches!(address.segments(), [0x2001, 0, ..]) {
+        "Teredo"
     } else {
         ""
     }
 }
 
-/// The IPv4 address that an IPv6 address stands for, where it does: mapped, compatible, translated (NAT64), 6to4.
+/// The IPv4 address that an IPv6 address stands for, where it does: mapped, compatible, translated (NAT64 of
+/// RFC 6052, and of RFC 8215 with the address last), 6to4, ISATAP.
 fn plain(address: IpAddr) -> IpAddr {
     let IpAddr::V6(v6) = address else { return address };
     let embedded = |high: u16, low: u16| {
@@ -130,9 +137,11 @@ fn plain(address: IpAddr) -> IpAddr {
     };
     match v6.segments() {
         [0, 0, 0, 0, 0, 0, 0, 0 | 1] => address,
-        [0, 0, 0, 0, 0, 0 | 0xffff, high, low] | [0x64, 0xff9b, 0, 0, 0, 0, high, low] | [0x2002, high, low, ..] => {
-            embedded(high, low)
-        }
+        [0, 0, 0, 0, 0, 0 | 0xffff, high, low]
+        | [0x64, 0xff9b, 0, 0, 0, 0, high, low]
+        | [0x64, 0xff9b, 1, _, _, _, high, low]
+        | [_, _, _, _, 0 | 0x200, 0x5efe, high, low]
+        | [0x2002, high, low, ..] => embedded(high, low),
         _ => address,
     }
 }
@@ -172,6 +181,13 @@ mod tests {
             ("::169.254.169.254", "cloud metadata"),
             ("64:ff9b::169.254.169.254", "cloud metadata"),
             ("2002:a9fe:a9fe::1", "cloud metadata"),
+            ("64:ff9b:1::169.254.169.254", "cloud metadata"),
+            ("64:ff9b:1:2::10.0.0.1", ""),
+            ("fd12::5efe:169.254.169.254", "cloud metadata"),
+            ("2001:0:a:b::1", "Teredo"),
+            ("168.63.129.16", "cloud metadata"),
+            ("fd00:ec2::23", "cloud metadata"),
+            ("fd20:ce::254", "cloud metadata"),
         ] {
             let judged = judge(address.parse().unwrap()).err().map_or("", |prohibited| prohibited.kind);
             assert_eq!(judged, kind, "{address}");

@@ -61,6 +61,14 @@ impl Secrets {
         find::take(config, &|reference| reference.read(folder)).map(|found| Self(found.into()))
     }
 
+    /// Replaces each secret in `config` by a placeholder without reading any: for who only asks about the rest.
+    ///
+    /// # Errors
+    /// Where a secret is written in a form that there is not.
+    pub fn hide(config: &mut Value) -> Result<(), SecretError> {
+        find::take(config, &|_| Ok("not read".to_owned())).map(drop)
+    }
+
     /// Where a plugin's settings say that secrets are: the path of each key, and `env:…` or `file:…`.
     pub fn references(config: &Value) -> impl Iterator<Item = (String, String)> {
         find::references(config).into_iter()

@@ -83,7 +83,28 @@ fn make_private(path: &Path) -> Result<(), CacheRefused> {
     if found.mode() & 0o022 != 0 {
         return Err(untrusted("others can write it"));
     }
+    // Whoever can write a folder above can put another one in its place.
+    let whole = path.canonicalize().map_err(failed)?;
+    for above in whole.ancestors().skip(1) {
+        if others_can_replace_in(&fs::metadata(above).map_err(failed)?) {
+            return Err(CacheRefused::Untrusted {
+                path: above.to_owned(),
+                why: "others can put folders in place of those in it",
+            });
+        }
+    }
     Ok(())
+}
+
+#[cfg(unix)]
+fn others_can_replace_in(folder: &std::fs::Metadata) -> bool {
+    use std::os::unix::fs::MetadataExt;
+
+    const STICKY: u32 = 0o1000;
+    const ROOT: u32 = 0;
+    let (user, group) = (rustix::process::geteuid().as_raw(), rustix::process::getegid().as_raw());
+    let writable = folder.mode() & 0o002 != 0 || folder.mode() & 0o020 != 0 && folder.gid() != group;
+    ![user, ROOT].contains(&folder.uid()) || writable && folder.mode() & STICKY == 0
 }
 
 #[cfg(not(unix))]
@@ -115,6 +136,18 @@ mod tests {
             let refused = make_private(home.path()).unwrap_err().to_string();
             assert!(refused.contains("others can write it"), "{mode:o}: {refused}");
         }
+    }
+
+    #[test]
+    fn a_folder_below_one_that_others_can_write_is_refused() {
+        let home = tempfile::tempdir().unwrap();
+        let path = home.path().join("open/metricast");
+        make_private(&path).unwrap();
+        fs::set_permissions(home.path().join("open"), Permissions::from_mode(0o707)).unwrap();
+        let refused = make_private(&path).unwrap_err().to_string();
+        assert!(refused.contains("others can put folders in place of those in it"), "{refused}");
+        fs::set_permissions(home.path().join("open"), Permissions::from_mode(0o1777)).unwrap();
+        make_private(&path).expect("in a sticky folder only the owner replaces");
     }
 
     #[test]

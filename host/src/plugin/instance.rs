@@ -11,7 +11,7 @@ use super::fault::{CallError, Fault};
 use super::publisher::OpenPublisher;
 use super::runtime::PluginRuntime;
 use super::types::{Exposition, Flushed, Profile, Receipt, Saved};
-use crate::egress::{Egress, Secrets};
+use crate::egress::{Egress, ExtraRoots, Secrets};
 use crate::grants::Grants;
 use crate::limits::Limits;
 
@@ -32,7 +32,19 @@ pub struct OpenOptions {
 impl OpenOptions {
     /// `publisher` is the name that the user gave it, `config` JSON text with placeholders for its secrets.
     pub fn new(publisher: &str, config: &str, grants: Grants, secrets: Secrets, limits: Limits) -> Self {
-        let egress = Egress::new(grants, secrets, &limits);
+        Self::trusting(publisher, config, grants, secrets, limits, ExtraRoots::default())
+    }
+
+    /// As [`new`](Self::new), with certificate authorities beside those of this system.
+    pub fn trusting(
+        publisher: &str,
+        config: &str,
+        grants: Grants,
+        secrets: Secrets,
+        limits: Limits,
+        trust: ExtraRoots,
+    ) -> Self {
+        let egress = Egress::trusting(grants, secrets, &limits, trust);
         Self { publisher: publisher.into(), config: config.into(), state: None, egress, limits }
     }
 

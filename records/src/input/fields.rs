@@ -83,6 +83,8 @@ impl Key {
 pub(super) struct Fields<'a> {
     known: [Option<Value<'a>>; Key::ALL.len()],
     attributes: Pairs<'a>,
+    /// Keys of attributes that are null: left out, but they stand there.
+    nulls: Vec<Text<'a>>,
 }
 
 impl<'a> Fields<'a> {
@@ -104,17 +106,19 @@ impl<'a> Fields<'a> {
     }
 
     pub(super) fn insert_attribute(&mut self, key: Text<'a>, value: Value<'a>) -> Result<(), Refusal> {
-        if self.attributes.iter().any(|(known, _)| *known == key) {
+        if self.attributes.iter().any(|(known, _)| *known == key) || self.nulls.contains(&key) {
             return Err(twice(&key));
         }
-        let Some(value) = value.into_attribute() else { return Ok(()) };
-        if self.attributes.len() == MAX_ATTRIBUTES {
+        if self.attributes.len() + self.nulls.len() == MAX_ATTRIBUTES {
             return Err(Refusal(format!(
-                "{}: a record has at most {MAX_ATTRIBUTES} attributes (keys that metricast does not know)",
+                "{}: one attribute (key that metricast does not know) too many, a record has at most {MAX_ATTRIBUTES}",
                 quoted(&key)
             )));
         }
-        self.attributes.push((key, value));
+        match value.into_attribute() {
+            Some(value) => self.attributes.push((key, value)),
+            None => self.nulls.push(key),
+        }
         Ok(())
     }
 

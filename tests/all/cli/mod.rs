@@ -1,16 +1,56 @@
 //! The command itself: what it prints, what it takes, and how it ends.
 
+mod defaults;
 mod format;
 mod look;
+mod online;
 mod publish;
 mod publish_to;
 mod run;
+mod snippets;
+mod textfile;
+mod tls;
 mod usage;
 
 use std::io::Write as _;
 use std::process::{Command, Output, Stdio};
 
 use support::metricast;
+
+/// The file of a plugin for these tests (`tests/guests/adviser`).
+const ADVISER: &str = env!("ADVISER");
+
+/// A folder with a config in it.
+struct Folder(tempfile::TempDir);
+
+impl Folder {
+    fn with(config: &str) -> Self {
+        let folder = Self(tempfile::tempdir().unwrap());
+        folder.write("metricast.toml", config);
+        folder
+    }
+
+    fn write(&self, name: &str, text: &str) {
+        std::fs::write(self.0.path().join(name), text).unwrap();
+    }
+
+    fn path(&self, name: &str) -> String {
+        self.0.path().join(name).to_str().unwrap().to_owned()
+    }
+
+    /// Runs a subcommand with the config.
+    fn run(&self, subcommand: &str, more: &[&str]) -> Done {
+        let config = self.path("metricast.toml");
+        run([subcommand, "-c", &config].into_iter().chain(more.iter().copied()))
+    }
+
+    /// Runs it with this on its standard input.
+    fn run_with_input(&self, subcommand: &str, more: &[&str], input: &str) -> Done {
+        let config = self.path("metricast.toml");
+        let arguments = [subcommand, "-c", &config].into_iter().chain(more.iter().copied());
+        run_with_input(&mut metricast::command(arguments), input.as_bytes())
+    }
+}
 
 /// What the command did.
 struct Done {

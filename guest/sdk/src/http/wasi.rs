@@ -188,7 +188,7 @@ fn in_doubt(what: &str) -> Error {
 fn outcome(code: &ErrorCode, url: &str) -> Error {
     match code {
         ErrorCode::HttpRequestDenied => Error::Denied(url.to_owned()),
-        ErrorCode::HttpRequestUriInvalid | ErrorCode::HttpRequestMethodInvalid | ErrorCode::HttpProtocolError => {
+        ErrorCode::HttpRequestUriInvalid | ErrorCode::HttpRequestMethodInvalid => {
             Error::Invalid(format!("{url}: {}", words(code)))
         }
         ErrorCode::DnsTimeout

@@ -1,6 +1,7 @@
 //! Writing a snapshot.
 
 use super::{COUNTER, GAUGE, HISTOGRAM, MAGIC, VERSION};
+use crate::histogram::Histograms;
 use crate::registry::Registry;
 use crate::view::{CellsView, FamilyView};
 
@@ -11,6 +12,7 @@ pub fn write(registry: &Registry, watermark: u64, out: &mut Vec<u8>) {
     let checksum_at = out.len();
     out.extend_from_slice(&[0; 4]);
     out.extend_from_slice(&watermark.to_le_bytes());
+    out.extend_from_slice(&registry.turn().to_le_bytes());
     count(registry.families().count(), out);
     registry.families().for_each(|view| family(&view, out));
     let checksum = crc32fast::hash(&out[checksum_at + 4..]);
@@ -32,11 +34,14 @@ fn family(view: &FamilyView<'_>, out: &mut Vec<u8>) {
         for bound in bounds {
             out.extend_from_slice(&bound.to_le_bytes());
         }
+        out.push(u8::from(histograms.form.has_native()));
     }
     out.extend_from_slice(&view.overflowed.to_le_bytes());
     count(view.labels.len() as usize, out);
     for row in 0..view.labels.len() {
         view.labels.row(row).for_each(|value| text(value, out));
+        out.extend_from_slice(&view.starts[row as usize].to_le_bytes());
+        out.extend_from_slice(&view.touched[row as usize].to_le_bytes());
         cell(view, row as usize, out);
     }
 }
@@ -45,14 +50,27 @@ fn cell(view: &FamilyView<'_>, row: usize, out: &mut Vec<u8>) {
     match view.cells {
         CellsView::Counters(cells) => out.extend_from_slice(&cells[row].to_le_bytes()),
         CellsView::Gauges(cells) => out.extend_from_slice(&cells[row].to_le_bytes()),
-        CellsView::Histograms(histograms) => {
-            for count in histograms.counts(row) {
-                out.extend_from_slice(&count.to_le_bytes());
-            }
-            let sum = histograms.sums[row];
-            out.extend_from_slice(&sum.high.to_le_bytes());
-            out.extend_from_slice(&sum.low.to_le_bytes());
-        }
+        CellsView::Histograms(histograms) => histogram(histograms, row, out),
+    }
+}
+
+fn histogram(histograms: &Histograms, row: usize, out: &mut Vec<u8>) {
+    counts(histograms.counts(row), out);
+    let sum = histograms.sums[row];
+    out.extend_from_slice(&sum.high.to_le_bytes());
+    out.extend_from_slice(&sum.low.to_le_bytes());
+    if let Some(native) = histograms.natives.get(row) {
+        out.extend_from_slice(&native.zero.to_le_bytes());
+        out.push(native.halvings);
+        out.extend_from_slice(&native.first.to_le_bytes());
+        count(native.counts.len(), out);
+        counts(&native.counts, out);
+    }
+}
+
+fn counts(counts: &[u64], out: &mut Vec<u8>) {
+    for count in counts {
+        out.extend_from_slice(&count.to_le_bytes());
     }
 }
 

@@ -1,6 +1,8 @@
+use std::sync::{Arc, LazyLock};
 use std::time::Instant;
 
 use bytes::Bytes;
+use rustls::RootCertStore;
 use rustls::pki_types::PrivateKeyDer;
 use tokio::io::{AsyncWriteExt, BufReader};
 use tokio::net::TcpStream;
@@ -9,6 +11,7 @@ use tokio_rustls::TlsAcceptor;
 use super::super::tests::body;
 use super::super::tests::server::{Server, echo, receive};
 use super::*;
+use crate::egress::trust;
 
 const LIMITS: TimeLimits = TimeLimits {
     connect: Duration::from_secs(5),
@@ -18,7 +21,7 @@ const LIMITS: TimeLimits = TimeLimits {
 const SHORT: Duration = Duration::from_millis(100);
 
 fn plain() -> Client {
-    Client::with_tls(builder().unwrap().with_root_certificates(RootCertStore::empty()).with_no_client_auth())
+    Client::with_tls(trust::builder().unwrap().with_root_certificates(RootCertStore::empty()).with_no_client_auth())
 }
 
 fn get(origin: &str) -> Request<RequestBody> {
@@ -157,10 +160,12 @@ async fn what_a_plugin_asks_for_is_bounded_by_its_call() {
     assert_eq!(limits, TimeLimits { connect: Duration::from_secs(1), first_byte: longest, between_bytes: longest });
 }
 
+/// Of `localhost`.
+static CERTIFICATE: LazyLock<rcgen::CertifiedKey<rcgen::KeyPair>> =
+    LazyLock::new(|| rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap());
+
 /// A server for `localhost` that speaks HTTP/2 over TLS, and a client that trusts it.
 async fn secure() -> (Server, Client) {
-    static CERTIFICATE: LazyLock<rcgen::CertifiedKey<rcgen::KeyPair>> =
-        LazyLock::new(|| rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap());
     let server = Server::start(|stream| async move {
         let key = PrivateKeyDer::Pkcs8(CERTIFICATE.signing_key.serialize_der().into());
         let provider = Arc::new(rustls::crypto::ring::default_provider());
@@ -174,7 +179,10 @@ async fn secure() -> (Server, Client) {
         let Ok(stream) = TlsAcceptor::from(Arc::new(config)).accept(stream).await else { return };
         let answer = hyper::service::service_fn(|request: Request<hyper::body::Incoming>| async move {
             let seen = format!("{:?} {}", request.version(), request.uri());
-            Ok::<_, std::convert::Infallible>(Response::new(http_body_util::Full::new(Bytes::from(seen))))
+            if request.uri().path() == "/reset" {
+                return Err("no answer: the stream is reset");
+            }
+            Ok(Response::new(http_body_util::Full::new(Bytes::from(seen))))
         });
         let io = hyper_util::rt::TokioIo::new(stream);
         let _ = hyper::server::conn::http2::Builder::new(TokioExecutor::new()).serve_connection(io, answer).await;
@@ -182,7 +190,7 @@ async fn secure() -> (Server, Client) {
     .await;
     let mut roots = RootCertStore::empty();
     roots.add(CERTIFICATE.cert.der().clone()).unwrap();
-    (server, Client::with_tls(builder().unwrap().with_root_certificates(roots).with_no_client_auth()))
+    (server, Client::with_tls(trust::builder().unwrap().with_root_certificates(roots).with_no_client_auth()))
 }
 
 #[tokio::test]
@@ -196,6 +204,25 @@ async fn a_server_that_offers_http_2_over_tls_gets_it() {
 }
 
 #[tokio::test]
+async fn a_request_whose_stream_is_reset_may_have_arrived() {
+    let (server, client) = secure().await;
+    let answer = fetch(&client, &format!("https://localhost:{}/reset", server.port()), LIMITS).await;
+    assert!(matches!(answer, Err(Error::ConnectionTerminated)), "{answer:?}");
+}
+
+#[tokio::test]
+async fn an_answer_that_is_no_http_is_called_so() {
+    let server = Server::start(|stream: TcpStream| async move {
+        let mut stream = BufReader::new(stream);
+        receive(&mut stream).await.unwrap();
+        stream.write_all(b"garbage\r\n\r\n").await.unwrap();
+    })
+    .await;
+    let answer = fetch(&plain(), &server.origin(), LIMITS).await;
+    assert!(matches!(answer, Err(Error::HttpProtocolError)), "{answer:?}");
+}
+
+#[tokio::test]
 async fn a_certificate_that_nobody_vouches_for_is_refused() {
     let (server, _) = secure().await;
     let origin = format!("https://localhost:{}", server.port());
@@ -204,6 +231,22 @@ async fn a_certificate_that_nobody_vouches_for_is_refused() {
 }
 
 #[tokio::test]
+async fn the_certificates_of_a_file_are_trusted_beside_the_systems() {
+    let (server, _) = secure().await;
+    let origin = format!("https://localhost:{}", server.port());
+    let folder = tempfile::tempdir().unwrap();
+    let ca = folder.path().join("ca.pem");
+    std::fs::write(&ca, CERTIFICATE.cert.pem()).unwrap();
+    let client = Client::trusting(&ExtraRoots::read(&ca).unwrap());
+    assert_eq!(fetch(&client, &origin, LIMITS).await.unwrap(), format!("HTTP/2.0 {origin}/"));
+    let stranger = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+    std::fs::write(&ca, stranger.cert.pem()).unwrap();
+    let client = Client::trusting(&ExtraRoots::read(&ca).unwrap());
+    let answer = fetch(&client, &origin, LIMITS).await;
+    assert!(matches!(answer, Err(Error::TlsCertificateError)), "{answer:?}");
+}
+
+#[tokio::test]
 async fn the_systems_certificates_can_be_read() {
-    platform_tls().expect("this system trusts somebody");
+    trust::of_system().expect("this system trusts somebody");
 }

@@ -9,7 +9,7 @@ use metricast_sdk::{PublishError, Publisher as _, Receipt};
 use serde_json::{Value, json};
 use support::stub::{Answer, Request, Stub};
 
-use super::{batch, event, open};
+use super::{batch, event, misconfigured, open};
 
 const OPENSEARCH: &str = r#"{"version":{"distribution":"opensearch","number":"2.19.4"}}"#;
 
@@ -219,4 +219,18 @@ fn a_bulk_that_the_server_cannot_read_is_a_fault_of_ours() {
         json!({ "error": { "type": "illegal_argument_exception", "reason": "Malformed action" }, "status": 400 });
     let expected = PublishError::Internal("POST /_bulk: 400 illegal_argument_exception Malformed action".into());
     assert_eq!(outcome(move |_| Answer::json(400, &body)), Err(expected));
+}
+
+/// The distribution of Elasticsearch for tests does not let streams be looked at.
+#[test]
+fn an_elasticsearch_whose_stream_has_a_foreign_template_is_an_error_that_names_it() {
+    let stub = Stub::start(|request| match request.path.as_str() {
+        "/" => Answer::text(200, r#"{"version":{"number":"8.19.0"}}"#),
+        "/_data_stream/shop-event" if request.method == "GET" => {
+            Answer::json(200, &json!({ "data_streams": [{ "name": "shop-event", "template": "over" }] }))
+        }
+        _ => stands(request),
+    });
+    let told = misconfigured(open(&[stub.url()], "shop", &json!({})));
+    assert!(told.contains("\"over\" takes shop-event before ours, \"shop-metricast\""), "{told}");
 }
