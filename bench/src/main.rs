@@ -1,8 +1,12 @@
 //! The benchmarks: what the sandbox's boundary costs, and how fast whole pipelines are.
 
+mod aggregation;
 mod boundary;
+mod ingest;
 mod pipeline;
+mod server;
 mod spread;
+mod start;
 mod usage;
 
 use std::env;
@@ -29,6 +33,15 @@ enum Benchmark {
     Boundary(boundary::Boundary),
     /// A file of records on its way to a backend that takes everything
     Pipeline(pipeline::Pipeline),
+    /// Records into metrics, and metrics onto a page
+    Aggregation(aggregation::Aggregation),
+    /// Records over HTTP into a running metricast
+    Ingest(ingest::Ingest),
+    /// How long the command takes to be ready, and what it holds when nothing happens
+    Start(start::Start),
+    /// For the others: the senders
+    #[command(hide = true)]
+    Load(ingest::load::Load),
     /// For the others: the backend
     #[command(hide = true)]
     Sink,
@@ -42,6 +55,10 @@ fn main() -> Result<()> {
     match benchmark.unwrap_or(Benchmark::Boundary(boundary)) {
         Benchmark::Boundary(arguments) => boundary::run(&arguments),
         Benchmark::Pipeline(arguments) => pipeline::run(&arguments),
+        Benchmark::Aggregation(arguments) => aggregation::run(&arguments),
+        Benchmark::Ingest(arguments) => ingest::run(&arguments),
+        Benchmark::Start(arguments) => start::run(&arguments),
+        Benchmark::Load(arguments) => ingest::load::run(&arguments),
         Benchmark::Sink => pipeline::run_sink(),
         Benchmark::Lane { lane, config, file } => pipeline::run_lane(lane, &config, &file),
     }

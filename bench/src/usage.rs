@@ -61,7 +61,12 @@ pub(crate) fn resident(child: &Child) -> Result<u64> {
 }
 
 fn memory(child: &Child, key: &str) -> Result<u64> {
-    let status = fs::read_to_string(format!("/proc/{}/status", child.id()))?;
+    memory_of(&child.id().to_string(), key)
+}
+
+/// One of the memories that `/proc` tells of a process, in bytes.
+pub(crate) fn memory_of(process: &str, key: &str) -> Result<u64> {
+    let status = fs::read_to_string(format!("/proc/{process}/status"))?;
     let line = status.lines().find_map(|line| line.strip_prefix(key)).context("no memory is told")?;
     let kibibytes: u64 = line.trim().trim_end_matches(" kB").parse().context("memory that is no number")?;
     Ok(kibibytes << 10)

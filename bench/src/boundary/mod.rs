@@ -1,11 +1,11 @@
 //! What the sandbox's boundary costs, beside the same code compiled natively.
 
-mod components;
-mod lanes;
+pub(crate) mod components;
+pub(crate) mod lanes;
 mod measure;
-mod records;
+pub(crate) mod records;
 mod report;
-mod subject;
+pub(crate) mod subject;
 
 use std::path::PathBuf;
 

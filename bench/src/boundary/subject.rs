@@ -66,6 +66,17 @@ pub(crate) async fn open(components: &Components, plugins: &PluginRuntime) -> Re
     ])
 }
 
+/// The Prometheus plugin by itself, with a config.
+pub(crate) async fn prometheus(components: &Components, config: &str, plugins: &PluginRuntime) -> Result<Instance> {
+    let engine = Engine::new(&EngineOptions { cache: CompileCache::Off })?;
+    instance(&Loader::new(&engine, plugins)?, &components.prometheus, config).await
+}
+
+/// Its native twin.
+pub(crate) fn prometheus_twin() -> Result<Twin> {
+    twin::<PrometheusPublisher>("{}")
+}
+
 async fn instance(loader: &Loader, component: &Component, config: &str) -> Result<Instance> {
     let limits = Limits::default();
     let plugin = loader.load(&PluginSource::File(component.path.clone()), &limits).await?;

@@ -54,7 +54,7 @@ pub(crate) fn write_line(line: &[u8], round: usize, out: &mut impl Write) -> Res
 
 #[cfg(test)]
 mod tests {
-    use metricast_records::input;
+    use metricast_records::{MetricsRef, input};
 
     use super::*;
 
@@ -65,7 +65,10 @@ mod tests {
             write_line(line, 7, &mut written).unwrap();
             let task = |line: &[u8]| {
                 let record = input::parse_line(line).unwrap().unwrap();
-                record.as_ref().task_id().map(str::to_owned)
+                match record.as_ref() {
+                    MetricsRef::Event(event) => Some(event.task_id.to_owned()),
+                    MetricsRef::Network(network) => network.task_id.map(str::to_owned),
+                }
             };
             assert_eq!(task(&written), task(line).map(|id| id + "-7"));
         }

@@ -16,12 +16,14 @@ use metricast::grants::Grants;
 use metricast::plugin::{CallError, Instance, Loader, OpenOptions, Plugin, PluginRuntime, Saved};
 use metricast::queue::Queue;
 use metricast::source::feed::{Fed, Feeder};
+use serde::Serialize;
 use tokio::runtime::Handle;
 
 use super::native::NativeOpener;
 
 /// What runs the plugin's code.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ValueEnum)]
+#[serde(rename_all = "snake_case")]
 pub(crate) enum Lane {
     /// The machine itself.
     Native,
@@ -63,8 +65,8 @@ async fn deliver<O: Opener>(
         max_unsaved: 8 << 20,
     };
     let mut delivery = Delivery::start(&publisher.name, opener, queue.reader(), settings, plugins);
-    let opened = delivery.opened().await;
-    ensure!(matches!(opened, Opened::Yes(_)), "the plugin does not open: {opened:?}");
+    let outcome = delivery.opened().await;
+    ensure!(matches!(outcome, Opened::Yes(_)), "the plugin does not open: {outcome:?}");
     let (feeder, file) = (Feeder::new(queue.clone(), Handle::current()), file.to_owned());
     let fed = thread::spawn(move || feed(&file, feeder));
     let fed = tokio::task::spawn_blocking(move || fed.join().unwrap_or_else(|_| bail!("the feeder broke"))).await??;
@@ -78,8 +80,9 @@ async fn deliver<O: Opener>(
 fn feed(file: &Path, mut feeder: Feeder) -> Result<u64> {
     let mut reader = BufReader::with_capacity(BLOCK, File::open(file)?);
     let (mut line, mut records) = (Vec::new(), 0);
+    let received = metricast::clock::now();
     while reader.read_until(b'\n', &mut line)? > 0 {
-        ensure!(feeder.line(&line)? == Fed::Record, "a line that is no record");
+        ensure!(feeder.line(&line, received)? == Fed::Record, "a line that is no record");
         records += 1;
         line.clear();
     }

@@ -1,8 +1,8 @@
 //! The whole way of a record: from a file on disk to a backend on loopback that takes everything, in three forms: the
 //! command as users run it, and the same pipeline with the plugin's code in the sandbox and natively.
 
-mod data;
-mod http;
+pub(crate) mod data;
+pub(crate) mod http;
 mod lane;
 mod native;
 mod report;
@@ -44,11 +44,12 @@ pub(crate) struct Pipeline {
 
 /// A way from the file to the backend.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
 enum Way {
     /// `metricast publish`.
     Command,
     /// The benchmark's own pipeline.
-    Own(#[serde(serialize_with = "report::lane")] Lane),
+    Own(Lane),
 }
 
 const WAYS: [Way; 3] = [Way::Command, Way::Own(Lane::Sandbox), Way::Own(Lane::Native)];
@@ -124,13 +125,14 @@ fn config(address: &str, gzip: bool) -> Result<PathBuf> {
 }
 
 /// The backend, in a process of its own that ends with this value.
-struct Sink {
+pub(crate) struct Sink {
     child: Child,
-    address: String,
+    pub(crate) address: String,
 }
 
 impl Sink {
-    fn start() -> Result<Self> {
+    /// Starts it.
+    pub(crate) fn start() -> Result<Self> {
         let mut child = Command::new(std::env::current_exe()?).arg("sink").stdout(Stdio::piped()).spawn()?;
         let mut address = String::new();
         let output = child.stdout.take().context("its output is piped")?;

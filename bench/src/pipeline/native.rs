@@ -8,7 +8,7 @@ use std::thread;
 
 use metricast::config::Publisher;
 use metricast::delivery::{Opener, Sandbox};
-use metricast::plugin::{self, CallError, Fault, Flushed, Profile, Saved};
+use metricast::plugin::{self, CallError, Exposition, Fault, Flushed, Profile, Saved};
 use metricast_elasticsearch::ElasticsearchPublisher;
 use metricast_records::Batch;
 use metricast_sdk::{self as sdk, Publisher as _, config};
@@ -100,6 +100,10 @@ impl Sandbox for NativeInstance {
     }
 
     async fn snapshot(&self) -> Result<Option<Saved>, CallError> {
+        Ok(None)
+    }
+
+    async fn scrape(&self, _accept: &str) -> Result<Option<Exposition>, CallError> {
         Ok(None)
     }
 }

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use serde::{Serialize, Serializer};
+use serde::Serialize;
 
 use super::{Lane, Run, WAYS, Way};
 use crate::spread::Spread;
@@ -36,13 +36,6 @@ struct Ratio {
     gzip: bool,
     by_cpu: Spread,
     by_time: Spread,
-}
-
-pub(super) fn lane<S: Serializer>(lane: &Lane, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.serialize_str(match lane {
-        Lane::Native => "native",
-        Lane::Sandbox => "sandbox",
-    })
 }
 
 impl Report {
