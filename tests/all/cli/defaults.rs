@@ -65,7 +65,11 @@ fn check_tells_what_each_publisher_is_given_and_what_nobody_takes() {
     let instance = done.stdout.lines().find(|line| line.contains("instance = ")).unwrap();
     assert!(instance.ends_with("\" from this machine"), "{instance}");
 
-    let lonely = "[defaults]\nnamespace = \"sales\"\n[[publishers]]\nplugin = \"prometheus\"\n";
+    let webhook = env!("WEBHOOK");
+    let lonely = &format!(
+        "[defaults]\nnamespace = \"sales\"\n[[publishers]]\nname = \"hook\"\nplugin = {webhook:?}\n\
+         config.url = \"http://127.0.0.1:1\"\n"
+    );
     let done = Folder::with(lonely).run("check", &[]);
     assert_eq!(done.code, 0);
     assert_eq!(done.stderr, "[defaults] namespace: no publisher's plugin has a setting of that name\n");
