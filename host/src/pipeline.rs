@@ -5,6 +5,7 @@
 //! [`Pipeline::start`] opens the publishers; [`Pipeline::drain`] ends them.
 
 mod exposition;
+mod listen;
 mod report;
 mod workshop;
 
@@ -13,7 +14,6 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use futures::future::join_all;
-use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep, timeout};
@@ -185,28 +185,16 @@ impl Pipeline {
     }
 
     async fn listen(&mut self, index: usize, address: SocketAddr) -> Result<(), StartProblem> {
-        let listener = bind(self.deliveries[index].status().name(), address).await?;
+        let listener = listen::bind(self.deliveries[index].status().name(), address).await?;
         self.scrapes.push(tokio::spawn(self.page_of(index).serve(listener, self.scrapes_stopped())));
         Ok(())
     }
 
-    /// Listens where a publisher turns out to have something to show, once it is open.
     fn listen_later(&mut self, index: usize, address: SocketAddr) {
         let delivery = &self.deliveries[index];
         let (name, profile) = (delivery.status().name().to_owned(), delivery.profile());
         let (scraped, stopped) = (self.page_of(index), self.scrapes_stopped());
-        self.scrapes.push(tokio::spawn(async move {
-            if !profile.await.is_some_and(|profile| profile.scrapes) {
-                return Ok(());
-            }
-            match bind(&name, address).await {
-                Ok(listener) => scraped.serve(listener, stopped).await,
-                Err(problem) => {
-                    tracing::error!(publisher = name, "{problem}");
-                    Ok(())
-                }
-            }
-        }));
+        self.scrapes.push(tokio::spawn(listen::when_open(name, profile, address, scraped, stopped)));
     }
 
     fn page_of(&self, index: usize) -> Scraped<Instance> {
@@ -275,13 +263,6 @@ impl Pipeline {
             sleep(LOOK).await;
         }
     }
-}
-
-async fn bind(publisher: &str, address: SocketAddr) -> Result<TcpListener, StartProblem> {
-    let bound = TcpListener::bind(address).await.and_then(|listener| Ok((listener.local_addr()?, listener)));
-    let (address, listener) = bound.map_err(|source| StartProblem::Listen { address, source })?;
-    tracing::info!(publisher, "metrics at http://{address}/metrics");
-    Ok(listener)
 }
 
 impl From<CallError> for StartProblem {

@@ -67,7 +67,8 @@ impl EventRecorder {
             if end.is_nan() {
                 continue;
             }
-            tally.end(end);
+            // A clock that is ahead must not pin the gauge to a time that is far off.
+            tally.end(end.min(received));
             let ended = match tally.series.ended {
                 Some(ended) => ended,
                 None => self.first_end(pass, place, row, combination),

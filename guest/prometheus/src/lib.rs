@@ -1,7 +1,7 @@
 //! The plugin for Prometheus: it aggregates records into metrics, and the host asks it for the page when a scrape comes.
 //!
 //! It holds its whole state: a snapshot carries the registry and the offset up to which records are in it, so that a
-//! batch that comes again counts once. It opens no connection and listens at no port.
+//! batch that comes again counts once. It listens at no port, and reaches a Prometheus only to ask it for a check.
 //!
 //! ```
 //! use metricast_prometheus::{Config, PrometheusPublisher};
@@ -36,6 +36,7 @@ mod recorder;
 mod scraper;
 mod snippet;
 mod tags;
+mod time;
 mod trace;
 mod turns;
 
@@ -47,8 +48,9 @@ use metricast_series::{Registry, negotiate, snapshot};
 pub use label_options::{AttributeLabel, Label};
 use metrics::Metrics;
 use options::Options;
-pub use options::{BucketLists, Config, Histograms, Time};
+pub use options::{BucketLists, Config, Histograms};
 use recorder::Recorder;
+pub use time::Time;
 
 /// Aggregates records for scrapes.
 #[derive(Debug)]

@@ -242,8 +242,8 @@ fn network_operations() -> Descriptor {
 }
 
 fn event_last_completion() -> Descriptor {
-    let help = "When the latest event of this name and status ended, by the record's own time, in seconds since 1970. \
-                time() minus it is how long ago that was.";
+    let help = "When the latest event of this name and status ended, by the record's own time but not after it \
+                was received, in seconds since 1970. time() minus it is how long ago that was.";
     Descriptor::new("event_last_completion_timestamp_seconds", help).unit("seconds").label("event_name").label("status")
 }
 

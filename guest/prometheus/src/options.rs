@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use metricast_sdk::PublishError;
 use metricast_series::{Buckets, HistogramForm, SeriesLimit, histogram};
-use serde::de::Error as _;
-use serde::{Deserialize, Deserializer};
+use serde::Deserialize;
 
 use crate::label_options::{Label, Labels};
+use crate::time::Time;
 use crate::{scraper, turns};
 
 /// JSON Schema of [`Config`].
@@ -50,18 +50,6 @@ pub struct Config {
     pub instance: Option<String>,
     /// The machine's name.
     pub host: Option<String>,
-}
-
-/// A length of time, written as `60s` or `1h 30m`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Time(pub Duration);
-
-impl<'de> Deserialize<'de> for Time {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = String::deserialize(deserializer)?;
-        let no_time = |error| D::Error::custom(format_args!("`{text}` is no length of time such as 60s: {error}"));
-        humantime::parse_duration(&text).map(Self).map_err(no_time)
-    }
 }
 
 /// Which buckets a scrape in protobuf gets; in the text formats they are classic always.

@@ -30,8 +30,8 @@ fn every_default_is_the_one_that_the_schema_states() {
 fn what_is_written_is_taken() {
     let config = parsed(
         r#"{"port": 9999, "histograms": "both", "buckets": {"events": [1, 2.5]}, "series_limit": 5, "extra_metrics": false,
-             "hold_new_series": "60s", "expire_after": "1day", "max_age": "1h 30m",
-             "labels": {"region": "eu"}, "exemplars": false}"#,
+             "hold_new_series": "60s", "expire_after": 86400, "max_age": "1h 30m",
+             "labels": {"region": "eu"}, "exemplars": false, "server": "http://127.0.0.1:9090/prefix/"}"#,
     );
     let expected = Config {
         port: 9999,
@@ -44,6 +44,7 @@ fn what_is_written_is_taken() {
         max_age: Some(Time(Duration::from_mins(90))),
         labels: BTreeMap::from([("region".to_owned(), Label::Constant("eu".to_owned()))]),
         exemplars: false,
+        server: Some("http://127.0.0.1:9090/prefix/".to_owned()),
         ..Config::default()
     };
     assert_eq!(config, Ok(expected));
@@ -66,7 +67,10 @@ fn what_cannot_be_names_its_key() {
             r#"{"histograms": "sparse"}"#,
             "histograms: unknown variant `sparse`, expected one of `classic`, `native`, `both`",
         ),
-        (r#"{"hold_new_series": 60}"#, "hold_new_series: text is wanted, and this is a number"),
+        (
+            r#"{"hold_new_series": -1}"#,
+            "hold_new_series: -1 is no length of time: cannot convert float seconds to Duration: value is negative",
+        ),
         (
             r#"{"hold_new_series": "60"}"#,
             "hold_new_series: `60` is no length of time such as 60s: time unit needed, for example 60sec or 60ms",
@@ -77,6 +81,10 @@ fn what_cannot_be_names_its_key() {
         (r#"{"labels": "eu"}"#, "labels: a table is wanted, and this is text"),
         (r#"{"labels": {"job": "x"}}"#, "labels.job: this name is taken: by the metrics, or by Prometheus"),
         (r#"{"labels": {"tenant": {"allow": ["a"]}}}"#, "labels.tenant: missing field `attribute`"),
+        (r#"{"service": ""}"#, "service: is empty: leave the key out"),
+        (r#"{"server": "localhost:9090"}"#, "server: needs a scheme, such as http://127.0.0.1:9090"),
+        (r#"{"server": "http://u:p@a"}"#, "server: has credentials in it: leave them out"),
+        (r#"{"server": "http://a/?x"}"#, "server: has more in it than scheme, name, port and path: leave that out"),
         (r#"{"extra_metrics": "no"}"#, "extra_metrics: true or false is wanted, and this is text"),
     ] {
         assert_eq!(parsed(config), Err(expected.to_owned()), "{config}");

@@ -13,14 +13,15 @@ pub(crate) fn check(config: &Config) -> Result<(), PublishError> {
 
 fn check_server(server: Option<&str>) -> Result<(), PublishError> {
     let Some(server) = server else { return Ok(()) };
-    let rest = server.strip_prefix("http://").or_else(|| server.strip_prefix("https://"));
-    match rest {
-        Some(rest) if !rest.is_empty() && !rest.starts_with('/') && !rest.contains(['?', '#', '@']) => Ok(()),
-        _ => Err(PublishError::misconfigured(
-            "server",
-            "is the address of a Prometheus with its scheme and without user, query or fragment, such as \
-             http://127.0.0.1:9090",
-        )),
+    let wrong = |what: &str| Err(PublishError::misconfigured("server", what));
+    match server.strip_prefix("http://").or_else(|| server.strip_prefix("https://")) {
+        None => wrong("needs a scheme, such as http://127.0.0.1:9090"),
+        Some(rest) if rest.is_empty() || rest.starts_with('/') => wrong("has no name, such as http://127.0.0.1:9090"),
+        Some(rest) if rest.contains('@') => wrong("has credentials in it: leave them out"),
+        Some(rest) if rest.contains(|c: char| c.is_whitespace() || c.is_control() || matches!(c, '?' | '#')) => {
+            wrong("has more in it than scheme, name, port and path: leave that out")
+        }
+        Some(_) => Ok(()),
     }
 }
 
@@ -35,9 +36,14 @@ fn check_names(config: &Config) -> Result<(), PublishError> {
         ("host", host),
     ];
     for (key, name) in names {
-        let Some(name) = name else { continue };
-        if name.trim().is_empty() || name.contains(char::is_control) {
-            return Err(PublishError::misconfigured(key, "is a name: not empty, and without line breaks"));
+        match name {
+            Some(name) if name.trim().is_empty() => {
+                return Err(PublishError::misconfigured(key, "is empty: leave the key out"));
+            }
+            Some(name) if name.contains(char::is_control) => {
+                return Err(PublishError::misconfigured(key, "is a name in one line, without control characters"));
+            }
+            _ => {}
         }
     }
     Ok(())
@@ -52,19 +58,24 @@ mod tests {
         for good in ["http://127.0.0.1:9090", "https://prometheus.example/prom/"] {
             assert_eq!(check_server(Some(good)), Ok(()));
         }
-        for bad in ["127.0.0.1:9090", "http://", "http:///x", "ftp://a", "http://user:word@a", "http://a?b", ""] {
+        for bad in
+            ["127.0.0.1:9090", "http://", "http:///x", "ftp://a", "http://user:word@a", "http://a?b", "", "http://a b"]
+        {
             let error = check_server(Some(bad)).expect_err(bad).to_string();
-            assert!(error.starts_with("server: is the address of a Prometheus"), "{error}");
+            assert!(error.starts_with("server: "), "{error}");
         }
     }
 
     #[test]
     fn names_are_not_empty_and_in_one_line() {
         let service = |name: &str| check_names(&Config { service: Some(name.to_owned()), ..Config::default() });
+        let refused = |name| service(name).expect_err(name).to_string();
         assert_eq!(service("shop \"1\""), Ok(()));
-        for bad in ["", " ", "a\nb", "a\u{85}b"] {
-            let error = service(bad).expect_err(bad).to_string();
-            assert_eq!(error, "service: is a name: not empty, and without line breaks");
+        for empty in ["", " "] {
+            assert_eq!(refused(empty), "service: is empty: leave the key out");
+        }
+        for lines in ["a\nb", "a\u{85}b"] {
+            assert_eq!(refused(lines), "service: is a name in one line, without control characters");
         }
     }
 }

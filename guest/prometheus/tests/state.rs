@@ -315,8 +315,8 @@ fn a_new_series_is_held_at_zero_for_its_time_also_over_a_restart() {
     let last = "event_last_completion_timestamp_seconds{event_name=\"a\",status=\"completed\"}";
     for publisher in [&publisher, &opened(&config, publisher.snapshot())] {
         let shown = |now| [completed, failed, last].map(|series| line(publisher, now, series).expect("a line"));
-        assert_eq!(shown(1059.9), ["0", "0", "1000.25"]);
-        assert_eq!(shown(1060.0), ["1", "1", "1000.25"]);
+        assert_eq!(shown(1059.9), ["0", "0", "1000"]);
+        assert_eq!(shown(1060.0), ["1", "1", "1000"]);
     }
     publisher.publish(&events(&[("a", "completed", 1100.0), ("a", "odd", 1100.0)]).placed("e", 2)).expect("taken");
     let shown = |now| [completed, odd].map(|series| line(&publisher, now, series).expect("a line"));
@@ -444,4 +444,14 @@ fn exemplars_name_the_trace_or_the_task() {
     publisher.publish(&batch_of(&records)).expect("taken");
     let page = publisher.scrape("application/openmetrics-text").expect("a page").body;
     assert!(!String::from_utf8_lossy(&page).contains("# {"));
+}
+
+#[test]
+fn an_end_that_is_still_to_come_does_not_pin_the_last_completion() {
+    let mut publisher = opened(&Config::default(), None);
+    let series = "event_last_completion_timestamp_seconds{event_name=\"a\",status=\"completed\"}";
+    for (received, seconds, expected) in [(2000.0, 1e9, "2000"), (2500.0, 1400.0, "2400"), (2600.0, 1200.0, "2400")] {
+        publisher.publish(&batch_of(&[(event("a", "completed", 0, Some(seconds)), received)])).expect("taken");
+        assert_eq!(line(&publisher, received, series).as_deref(), Some(expected));
+    }
 }

@@ -1,9 +1,10 @@
 //! Counters, gauges and histograms by label, and what shows and keeps them: the text and protobuf formats of Prometheus,
 //! OpenMetrics, and snapshots.
 //!
-//! This is logic alone: no clock, no randomness, no sockets, no bindings. What went in, and in which order, decides
-//! every byte that comes out, so a replay after a crash ends where the first run was. It is not a general metrics
-//! client: one thread records, families are defined at the start, and each family holds a bounded number of series.
+//! This is logic alone: no clock, no sockets, no bindings, and no randomness but the seeds of hashes. What went in, and in
+//! which order, decides every byte that comes out, so a replay after a crash ends where the first run was. It is not a
+//! general metrics client: one thread records, families are defined at the start, and each family holds a bounded number
+//! of series.
 //!
 //! ```
 //! use metricast_series::{Buckets, Descriptor, HistogramForm, Registry, SeriesLimit, negotiate};

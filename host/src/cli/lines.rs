@@ -141,6 +141,8 @@ impl<R: Read> Lines<R> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     /// Gives a few bytes at a time.
@@ -162,6 +164,20 @@ mod tests {
             found.push((line.number, line.bytes.to_vec(), line.length));
         }
         found
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_are_lines_with_nothing_lost(bytes in prop::collection::vec(prop_oneof![Just(b'\n'), any::<u8>()], 0..200)) {
+            let found = all(&bytes);
+            prop_assert_eq!(found.iter().map(|(_, _, length)| *length).sum::<u64>(), bytes.len() as u64);
+            prop_assert!((1..).zip(&found).all(|(number, line)| line.0 == number));
+            let mut joined = found.into_iter().map(|(_, line, _)| line).collect::<Vec<_>>().join(&b'\n');
+            if bytes.last() == Some(&b'\n') {
+                joined.push(b'\n');
+            }
+            prop_assert_eq!(joined, bytes);
+        }
     }
 
     #[test]

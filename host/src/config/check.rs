@@ -376,15 +376,12 @@ fn positive(at: Option<At<usize>>, default: usize, problems: &mut Problems<'_>) 
     value
 }
 
-/// No record fits into less.
-const LEAST_SIZE: usize = 1 << 10;
-
 /// A size that holds a record.
 fn size(at: Option<At<usize>>, default: usize, problems: &mut Problems<'_>) -> usize {
     let Some(At { value, place }) = at else {
         return default;
     };
-    if value < LEAST_SIZE {
+    if value < defaults::LEAST_SIZE {
         problems.add(&place, "needs at least 1KiB: a record has to fit");
     }
     value

@@ -16,6 +16,7 @@ use tokio::time::{Instant, sleep, sleep_until};
 
 use super::assemble::Assembler;
 use super::sandbox::Opener;
+use super::saving::{SNAPSHOT_AFTER, Saving};
 use super::slot::Slot;
 use super::status::Status;
 use super::trouble::Halt;
@@ -25,8 +26,6 @@ use crate::config::Batching;
 use crate::plugin::{CallError, Profile};
 use crate::queue::{Entry, Reader};
 
-/// A stateful plugin is asked for its state this long after records went into it.
-const SNAPSHOT_AFTER: Duration = Duration::from_secs(1);
 /// How often it is said again that a delivery has halted.
 const REMINDER: Duration = Duration::from_mins(10);
 /// No record waits longer for others, whatever the config says: times beyond what a clock can add up are of no use.
@@ -54,11 +53,7 @@ pub(super) struct Leg<O: Opener> {
     watermark: Watermark,
     /// Behind the last record that a stateful instance answered for.
     applied: u64,
-    /// What the records since its snapshot weigh, and when the next one is due.
-    unsaved_bytes: usize,
-    save_at: Option<Instant>,
-    /// A snapshot that failed is not tried again before.
-    save_not_before: Option<Instant>,
+    saving: Saving,
     flush_interval: Option<Duration>,
     flush_at: Option<Instant>,
     flushes: watch::Sender<u64>,
@@ -92,6 +87,7 @@ impl<O: Opener> Leg<O> {
         channels: Channels<O::Sandbox>,
     ) -> Self {
         let max_age = settings.batching.max_age.min(LONGEST_AGE);
+        let saving = Saving::new(settings.max_unsaved);
         Self {
             opener: Arc::new(opener),
             assembler: Assembler::new(reader, Batching { max_age, ..settings.batching.clone() }),
@@ -102,9 +98,7 @@ impl<O: Opener> Leg<O> {
             slots: 0,
             watermark: Watermark::default(),
             applied: 0,
-            unsaved_bytes: 0,
-            save_at: None,
-            save_not_before: None,
+            saving,
             flush_interval: None,
             flush_at: None,
             flushes: watch::Sender::new(0),
@@ -118,26 +112,20 @@ impl<O: Opener> Leg<O> {
             let _ = stopped.wait_for(|stopped| *stopped).await;
         }
         .boxed();
-        let delivered = tokio::select! {
+        let outcome = tokio::select! {
             biased;
             () = &mut stop => None,
             delivered = AssertUnwindSafe(self.deliver_all()).catch_unwind() => Some(delivered),
         };
+        let outcome = outcome.map(|delivered| delivered.unwrap_or_else(|panic| Err(Halt::of_panic(&*panic))));
         self.channels.current.send_replace(None);
-        let halt = match delivered {
-            None => None,
-            Some(Ok(Ok(()))) => {
-                self.status.done();
-                None
-            }
-            Some(Ok(Err(halt))) => Some(halt),
-            Some(Err(panic)) => Some(Halt::of_panic(&*panic)),
-        };
-        if let Some(halt) = &halt {
-            self.halted(halt);
+        match &outcome {
+            None => {}
+            Some(Ok(())) => self.status.done(),
+            Some(Err(halt)) => self.halted(halt),
         }
         self.channels.over.send_replace(true);
-        if halt.is_some() {
+        if let Some(Err(_)) = outcome {
             self.hold(stop.as_mut()).await;
         }
     }
@@ -262,7 +250,7 @@ impl<O: Opener> Leg<O> {
             Some(Work::Revive)
         } else if slot.flush_is_due() {
             Some(Work::Flush)
-        } else if slot.is_open() && self.save_at.is_some_and(|at| at <= now) {
+        } else if slot.is_open() && self.saving.due_at().is_some_and(|at| at <= now) {
             Some(Work::Save)
         } else {
             None
@@ -271,7 +259,7 @@ impl<O: Opener> Leg<O> {
 
     /// When something is due for a slot that is idle.
     fn wake_at(&self) -> Option<Instant> {
-        let save_at = self.save_at.filter(|_| self.idle.iter().any(Slot::is_open));
+        let save_at = self.saving.due_at().filter(|_| self.idle.iter().any(Slot::is_open));
         self.idle.iter().filter_map(Slot::revive_at).chain(save_at).chain(self.flush_at).min()
     }
 
@@ -305,10 +293,7 @@ impl<O: Opener> Leg<O> {
         match work {
             Work::Deliver(entry) => self.answered(&entry, profile),
             Work::Save if done => self.saved(),
-            Work::Save => {
-                let again = Instant::now() + SNAPSHOT_AFTER;
-                (self.save_at, self.save_not_before) = (Some(again), Some(again));
-            }
+            Work::Save => self.saving.failed(Instant::now()),
             Work::Flush | Work::Revive => {}
         }
         Ok(())
@@ -321,19 +306,12 @@ impl<O: Opener> Leg<O> {
             return;
         }
         self.applied = answered;
-        self.unsaved_bytes += entry.batch.byte_len();
-        let now = Instant::now();
-        if self.unsaved_bytes >= self.settings.max_unsaved {
-            self.save_at = Some(self.save_not_before.map_or(now, |earliest| earliest.max(now)));
-        } else {
-            self.save_at.get_or_insert(now + SNAPSHOT_AFTER);
-        }
+        self.saving.took(entry.batch.byte_len(), Instant::now());
     }
 
     /// The cursor of a stateful plugin moves with its snapshot.
     fn saved(&mut self) {
-        self.unsaved_bytes = 0;
-        (self.save_at, self.save_not_before) = (None, None);
+        self.saving.saved();
         self.assembler.reader().release(self.applied);
     }
 
@@ -356,7 +334,7 @@ impl<O: Opener> Leg<O> {
 
     /// All is answered for: the cursor is to follow before anything is ended.
     async fn save_the_last(&mut self) -> Result<(), Halt> {
-        while self.save_at.is_some() && !self.save().await? {
+        while self.saving.due_at().is_some() && !self.save().await? {
             sleep(SNAPSHOT_AFTER).await;
             for slot in &mut self.idle {
                 slot.revive().await?;

@@ -23,6 +23,7 @@ mod poison;
 mod receipt;
 mod retry;
 pub(crate) mod sandbox;
+mod saving;
 mod slot;
 mod status;
 mod trouble;

@@ -1,7 +1,8 @@
 //! `POST /v1/records`: NDJSON or a JSON array, plain or compressed by gzip or zstd.
 //!
 //! 200 says that the records of the body are in the queue, all of them, and lists what was refused; 400 that nothing
-//! was stored; 413 and 415 that the body was not read; 503 with Retry-After that there is no room, and nothing stored.
+//! was stored; 408, 413 and 415 that the body was not taken; 503 with Retry-After that there is no room, and nothing
+//! stored. docs/input.md tells all of it to users.
 
 use std::future::Future;
 use std::io;

@@ -17,6 +17,7 @@
 //!
 //! Cutting lines out of files and bodies is the work of the sources.
 
+mod fast;
 mod fields;
 mod json;
 mod resolve;
@@ -28,6 +29,7 @@ use std::borrow::Cow;
 use thiserror::Error;
 
 use crate::metrics::{Attributes, Event, MetricsRef, Network};
+use fields::Fields;
 
 /// How many attributes a record may have.
 pub const MAX_ATTRIBUTES: usize = 256;
@@ -136,11 +138,20 @@ impl ParsedNetwork<'_> {
 /// A [`Refusal`] where the line is no record.
 pub fn parse_line(line: &[u8]) -> Result<Option<Parsed<'_>>, Refusal> {
     // Blanks before the record stay: columns count them.
-    let line = line.strip_prefix("\u{feff}".as_bytes()).unwrap_or(line).trim_ascii_end();
+    let line = bare(line);
     if line.is_empty() {
         return Ok(None);
     }
     parse_record(line).map(Some)
+}
+
+/// Whether [`parse_line`] finds nothing on this line, neither a record nor something wrong.
+pub fn is_blank(line: &[u8]) -> bool {
+    bare(line).is_empty()
+}
+
+fn bare(line: &[u8]) -> &[u8] {
+    line.strip_prefix("\u{feff}".as_bytes()).unwrap_or(line).trim_ascii_end()
 }
 
 /// Reads one record: a JSON object, which may span lines.
@@ -152,7 +163,11 @@ pub fn parse_record(json: &[u8]) -> Result<Parsed<'_>, Refusal> {
         return Err(Refusal(format!("longer than {} MiB, which no record is", MAX_LINE >> 20)));
     }
     let text = std::str::from_utf8(json).map_err(|error| told::not_utf8("record", json, error))?;
-    json::parse_object(text).and_then(resolve::resolve)
+    let mut fields = Fields::default();
+    if fast::parse_object(text, &mut fields).is_none() {
+        fields = json::parse_object(text)?;
+    }
+    resolve::resolve(&mut fields)
 }
 
 #[cfg(test)]

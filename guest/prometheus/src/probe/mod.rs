@@ -6,7 +6,9 @@ mod findings;
 mod scrape_job;
 mod target;
 
-use metricast_sdk::http::{self, Method, Request};
+use std::time::Duration;
+
+use metricast_sdk::http::{self, Method, Request, Timeouts};
 use metricast_sdk::{Finding, Verdict};
 use serde_json::Value;
 
@@ -30,10 +32,14 @@ pub(crate) fn probe(config: &Config) -> Vec<Finding> {
     }
 }
 
-/// A question to the server, by its path in the API.
+/// All questions together stay below the host's limit for a call.
+const TIMEOUTS: Timeouts =
+    Timeouts { connect: Duration::from_secs(3), first_byte: Duration::from_secs(5), total: Duration::from_secs(5) };
+
+/// A question to the server, by its path in the API (<https://prometheus.io/docs/prometheus/latest/querying/api/>).
 fn ask(server: &str, path: &str) -> Result<Answer, http::Error> {
     let url = format!("{}/api/v1/{path}", server.trim_end_matches('/'));
-    let response = Request::new(Method::Get, &url).header("accept", "application/json").send()?;
+    let response = Request::new(Method::Get, &url).timeouts(TIMEOUTS).send()?;
     let body: Option<Value> = serde_json::from_slice(&response.body).ok();
     let data = body.filter(|_| response.is_success()).and_then(|mut body| Some(body.get_mut("data")?.take()));
     Ok(Answer { status: response.status, date: response.header("date").map(str::to_owned), data })

@@ -3,12 +3,14 @@
 use serde_json::Value;
 
 use crate::options::Config;
+use crate::snippet;
 
 /// A target as the server describes it.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Target {
     /// The name of its scrape job in the config, whatever its label `job` says.
     pub(super) job: String,
+    job_label: String,
     /// Host and port.
     pub(super) address: String,
     pub(super) instance: String,
@@ -31,21 +33,31 @@ pub(super) enum Found {
     Several(Vec<String>),
 }
 
-/// Finds the target with our instance, best one with our port too; where there is none, the only one with our port.
+/// Finds the target with our instance. Where there is none, it is the only one that has our port; where several have it,
+/// the only one of them whose job is ours too.
 pub(super) fn find(data: &Value, config: &Config) -> Found {
     let targets = data["activeTargets"].as_array().map(Vec::as_slice).unwrap_or_default();
-    let named = |target: &Target| config.instance.as_deref() == Some(target.instance.as_str());
-    let (mut named, others): (Vec<Target>, Vec<Target>) = targets.iter().map(Target::of).partition(named);
-    named.sort_by_key(|target| !target.has_port(config.port));
-    if let Some(target) = named.into_iter().next() {
-        return Found::One(target);
+    let mut likely: Vec<(Likeness, Target)> = targets
+        .iter()
+        .map(Target::of)
+        .map(|target| (target.likeness(config), target))
+        .filter(|(likeness, _)| likeness.instance || likeness.port)
+        .collect();
+    likely.sort_by_key(|(likeness, _)| std::cmp::Reverse(*likeness));
+    let best = likely.first().map(|(likeness, _)| *likeness);
+    let alike = likely.iter().filter(|(likeness, _)| Some(*likeness) == best).count();
+    if alike > 1 && best.is_some_and(|best| !best.instance) {
+        return Found::Several(likely.into_iter().map(|(_, target)| target.address).collect());
     }
-    let on_port: Vec<Target> = others.into_iter().filter(|target| target.has_port(config.port)).collect();
-    match <[Target; 1]>::try_from(on_port) {
-        Ok([target]) => Found::One(target),
-        Err(none) if none.is_empty() => Found::None,
-        Err(several) => Found::Several(several.into_iter().map(|target| target.address).collect()),
-    }
+    likely.into_iter().next().map_or(Found::None, |(_, target)| Found::One(target))
+}
+
+/// What a target has of ours, the most telling first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Likeness {
+    instance: bool,
+    port: bool,
+    job: bool,
 }
 
 impl Target {
@@ -54,6 +66,7 @@ impl Target {
         let discovered = |label: &str| value["discoveredLabels"][label].as_str()?.parse().ok();
         Self {
             job: text(&value["scrapePool"]),
+            job_label: text(&value["labels"]["job"]),
             address: address(value["scrapeUrl"].as_str().unwrap_or_default()).to_owned(),
             instance: text(&value["labels"]["instance"]),
             health: text(&value["health"]),
@@ -63,8 +76,12 @@ impl Target {
         }
     }
 
-    fn has_port(&self, port: u16) -> bool {
-        self.address.rsplit_once(':').is_some_and(|(_, text)| text.parse() == Ok(port))
+    fn likeness(&self, config: &Config) -> Likeness {
+        Likeness {
+            instance: config.instance.as_deref() == Some(self.instance.as_str()),
+            port: self.address.rsplit_once(':').is_some_and(|(_, port)| port.parse() == Ok(config.port)),
+            job: self.job_label == snippet::job(config),
+        }
     }
 }
 
@@ -105,5 +122,14 @@ mod tests {
         assert_eq!(found(&targets[1..2], None), "none");
         assert_eq!(found(&[target("c:1", "c"), target("[::1]:9464", "c")], Some("c")), "[::1]:9464");
         assert_eq!(found(&[json!(7), json!({})], Some("c")), "none");
+    }
+
+    #[test]
+    fn among_several_with_our_port_the_one_of_our_job_is_it() {
+        let mut targets = [target("a:9464", "a"), target("b:9464", "b"), target("c:9464", "c")];
+        targets[1]["labels"]["job"] = json!("metricast");
+        assert_eq!(found(&targets, None), "b:9464");
+        targets[2]["labels"]["job"] = json!("metricast");
+        assert_eq!(found(&targets, None), "b:9464 or c:9464 or a:9464");
     }
 }

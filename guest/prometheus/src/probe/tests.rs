@@ -126,7 +126,7 @@ fn who_does_not_scrape_us_is_told() {
 #[test]
 fn series_held_at_0_need_no_flag() {
     let held = Config {
-        hold_new_series: Some(crate::options::Time(std::time::Duration::from_mins(1))),
+        hold_new_series: Some(crate::Time(std::time::Duration::from_mins(1))),
         ..config(19491, Histograms::Classic)
     };
     let findings = lines(&asked(&OLD, &held));

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use ureq::{Agent, Body, http};
 
-use super::{Error, Request, Response};
+use super::{Error, Method, Request, Response};
 
 /// One pool of connections for the whole process, as a host has.
 static AGENT: LazyLock<Agent> =
@@ -19,7 +19,9 @@ pub(super) fn send(request: &Request<'_>) -> Result<Response, Error> {
     }
     let limits = request.timeouts;
     let configured = |error: http::Error| Error::Invalid(error.to_string());
-    let response = if request.body.is_empty() {
+    // Without this a body that is empty would go out in chunks.
+    let has_body = !request.body.is_empty() || matches!(request.method, Method::Post | Method::Put);
+    let response = if !has_body {
         AGENT.run(with_limits(builder.body(()).map_err(configured)?, limits.connect, limits.first_byte, limits.total))
     } else {
         AGENT.run(with_limits(

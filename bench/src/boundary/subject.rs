@@ -11,9 +11,9 @@ use metricast_prometheus::PrometheusPublisher;
 use metricast_records::{Batch, Columns};
 use metricast_sdk::{Publisher, config};
 
-use crate::components::{Component, Components};
-use crate::lanes::Twin;
-use crate::records::{self, Batches, SIZES};
+use super::components::{Component, Components};
+use super::lanes::Twin;
+use super::records::{self, Batches, SIZES};
 
 const ELASTICSEARCH: &str = r#"{"hosts": ["http://127.0.0.1:9200"], "index_prefix": "bench"}"#;
 
