@@ -113,10 +113,11 @@ impl Recorder {
         registry.add(counter, u128::from(records), records);
         if !self.has_warned {
             self.has_warned = true;
-            log::warn(
-                "records came that are older than max_age: no metric counts them but \
-                 metricast_unobserved_total{reason=\"too_old\"}; this is said once",
-            );
+            let age = self.max_age;
+            log::warn(format_args!(
+                "records are older than max_age ({age} s), {records} so far: only \
+                 metricast_unobserved_total{{reason=\"too_old\"}} counts them, and this is said once"
+            ));
         }
     }
 

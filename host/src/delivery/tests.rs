@@ -249,5 +249,6 @@ async fn a_delivery_that_is_stopped_leaves_the_rest() {
     assert_eq!(counts(&delivery).0, 0);
 }
 
+mod chance;
 mod faults;
 mod last_words;

@@ -17,6 +17,7 @@
 //!
 //! Cutting lines out of files and bodies is the work of the sources.
 
+mod fast;
 mod fields;
 mod json;
 mod resolve;
@@ -28,6 +29,7 @@ use std::borrow::Cow;
 use thiserror::Error;
 
 use crate::metrics::{Attributes, Event, MetricsRef, Network};
+use fields::Fields;
 
 /// How many attributes a record may have.
 pub const MAX_ATTRIBUTES: usize = 256;
@@ -161,7 +163,11 @@ pub fn parse_record(json: &[u8]) -> Result<Parsed<'_>, Refusal> {
         return Err(Refusal(format!("longer than {} MiB, which no record is", MAX_LINE >> 20)));
     }
     let text = std::str::from_utf8(json).map_err(|error| told::not_utf8("record", json, error))?;
-    json::parse_object(text).and_then(resolve::resolve)
+    let mut fields = Fields::default();
+    if fast::parse_object(text, &mut fields).is_none() {
+        fields = json::parse_object(text)?;
+    }
+    resolve::resolve(&mut fields)
 }
 
 #[cfg(test)]

@@ -11,8 +11,8 @@ use super::value::{Value, quoted, short};
 use super::{Kind, Parsed, ParsedEvent, ParsedNetwork, Refusal, Text};
 use crate::time;
 
-pub(super) fn resolve(mut fields: Fields<'_>) -> Result<Parsed<'_>, Refusal> {
-    if is_event(&mut fields)? { event(fields) } else { network(fields) }
+pub(super) fn resolve<'a>(fields: &mut Fields<'a>) -> Result<Parsed<'a>, Refusal> {
+    if is_event(fields)? { event(fields) } else { network(fields) }
 }
 
 fn is_event(fields: &mut Fields<'_>) -> Result<bool, Refusal> {
@@ -43,19 +43,19 @@ fn unknown_kind(kind: &str) -> Refusal {
     Refusal(format!("metric_type: {} is not known{hint}; \"event\" and \"network\" are", quoted(kind)))
 }
 
-fn event(mut fields: Fields<'_>) -> Result<Parsed<'_>, Refusal> {
-    let event_name = name(&mut fields, Key::EventName, "an event")?;
-    let task_id = optional_text(&mut fields, Key::TaskId)?.unwrap_or_default();
-    let start_time = instant(&mut fields, Key::StartTime)?
+fn event<'a>(fields: &mut Fields<'a>) -> Result<Parsed<'a>, Refusal> {
+    let event_name = name(fields, Key::EventName, "an event")?;
+    let task_id = optional_text(fields, Key::TaskId)?.unwrap_or_default();
+    let start_time = instant(fields, Key::StartTime)?
         .ok_or_else(|| refusal("start_time is missing: seconds since 1970 or RFC 3339 text"))?;
-    let end_time = end_after(&mut fields, start_time)?;
-    let status = status(&mut fields)?;
-    let error = error(&mut fields);
-    let retry_count = whole(&mut fields, Key::RetryCount, u64::from(u32::MAX))?.unwrap_or(0) as u32;
+    let end_time = end_after(fields, start_time)?;
+    let status = status(fields)?;
+    let error = error(fields);
+    let retry_count = whole(fields, Key::RetryCount, u64::from(u32::MAX))?.unwrap_or(0) as u32;
     // The largest value says "absent" in a packed batch.
-    let process_id = whole(&mut fields, Key::ProcessId, u64::from(u32::MAX - 1))?.map(|id| id as u32);
-    discard_derived(&mut fields);
-    let attributes = fields.into_attributes(&[
+    let process_id = whole(fields, Key::ProcessId, u64::from(u32::MAX - 1))?.map(|id| id as u32);
+    discard_derived(fields);
+    let attributes = fields.take_attributes(&[
         Key::Operation,
         Key::Latency,
         Key::Host,
@@ -68,17 +68,17 @@ fn event(mut fields: Fields<'_>) -> Result<Parsed<'_>, Refusal> {
     Ok(Parsed(Kind::Event(event)))
 }
 
-fn network(mut fields: Fields<'_>) -> Result<Parsed<'_>, Refusal> {
-    let operation = name(&mut fields, Key::Operation, "a network record")?;
-    let task_id = optional_text(&mut fields, Key::TaskId)?;
-    let host = name(&mut fields, Key::Host, "a network record")?;
-    let port = whole(&mut fields, Key::Port, u64::from(u16::MAX))?.unwrap_or(0) as u16;
-    let (start_time, end_time) = network_times(&mut fields)?;
-    let bytes_sent = whole(&mut fields, Key::BytesSent, u64::MAX)?.unwrap_or(0);
-    let bytes_received = whole(&mut fields, Key::BytesReceived, u64::MAX)?.unwrap_or(0);
-    let error = error(&mut fields);
-    discard_derived(&mut fields);
-    let attributes = fields.into_attributes(&[Key::EventName, Key::Status, Key::RetryCount, Key::ProcessId])?;
+fn network<'a>(fields: &mut Fields<'a>) -> Result<Parsed<'a>, Refusal> {
+    let operation = name(fields, Key::Operation, "a network record")?;
+    let task_id = optional_text(fields, Key::TaskId)?;
+    let host = name(fields, Key::Host, "a network record")?;
+    let port = whole(fields, Key::Port, u64::from(u16::MAX))?.unwrap_or(0) as u16;
+    let (start_time, end_time) = network_times(fields)?;
+    let bytes_sent = whole(fields, Key::BytesSent, u64::MAX)?.unwrap_or(0);
+    let bytes_received = whole(fields, Key::BytesReceived, u64::MAX)?.unwrap_or(0);
+    let error = error(fields);
+    discard_derived(fields);
+    let attributes = fields.take_attributes(&[Key::EventName, Key::Status, Key::RetryCount, Key::ProcessId])?;
     let network = ParsedNetwork {
         operation,
         task_id,

@@ -1,5 +1,7 @@
 //! Answers that real servers gave, and what is found in them.
 
+use std::io::{Read as _, Write as _};
+
 use super::*;
 
 macro_rules! answer {
@@ -171,4 +173,41 @@ fn versions_and_clocks_have_their_bounds() {
     assert_eq!(clock(NOW + 14.0), "14 s behind this machine's");
     assert_eq!(clock(NOW - 6.2), "6 s ahead of this machine's");
     assert_eq!(findings::clock("yesterday", NOW), None);
+}
+
+/// Answers one request, and gives back the server's address and the request.
+fn answering(response: String) -> (String, std::thread::JoinHandle<String>) {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let address = listener.local_addr().expect("bound");
+    let answering = std::thread::spawn(move || {
+        let (mut stream, _) = listener.accept().expect("a request");
+        let mut request = [0; 4096];
+        let length = stream.read(&mut request).expect("a request");
+        stream.write_all(response.as_bytes()).expect("taken");
+        String::from_utf8_lossy(&request[..length]).into_owned()
+    });
+    (format!("http://{address}"), answering)
+}
+
+#[test]
+fn a_question_is_asked_under_the_servers_own_path() {
+    let body = answer!("2.42", "buildinfo");
+    let length = body.len();
+    let (server, request) =
+        answering(format!("HTTP/1.1 200 OK\r\nDate: {DATE}\r\nContent-Length: {length}\r\n\r\n{body}"));
+    let answer = ask(&format!("{server}/prometheus/"), "status/buildinfo").expect("an answer");
+    assert_eq!((answer.status, answer.date.as_deref()), (200, Some(DATE)));
+    assert_eq!(answer.data.expect("data")["version"], "2.42.0+ds");
+    let request = request.join().expect("no panic");
+    assert!(request.starts_with("GET /prometheus/api/v1/status/buildinfo HTTP/1.1\r\n"), "{request}");
+}
+
+#[test]
+fn an_answer_that_is_no_success_has_no_data() {
+    let body = r#"{"data": {"version": "9"}}"#;
+    let length = body.len();
+    let (server, request) = answering(format!("HTTP/1.1 503 x\r\nContent-Length: {length}\r\n\r\n{body}"));
+    let answer = ask(&server, "status/flags").expect("an answer");
+    assert_eq!((answer.status, answer.date, answer.data), (503, None, None));
+    request.join().expect("no panic");
 }

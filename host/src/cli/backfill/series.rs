@@ -229,6 +229,8 @@ fn metric_of(key: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     fn written(pages: &[(i64, &str)], last: i64) -> String {
@@ -280,5 +282,41 @@ mod tests {
             assert!(Series::default().add(1, page.as_bytes()).is_err(), "{page}");
         }
         assert!(Series::default().add(1, b"\xFF").is_err());
+    }
+
+    proptest! {
+        #[test]
+        fn the_last_sample_of_a_counter_is_its_last_value_and_times_go_up(
+            values in prop::collection::vec(prop::option::of(0_u32..5), 1..12),
+        ) {
+            let (mut series, mut total, mut last) = (Series::default(), 0, None);
+            for (step, more) in (10_i64..).zip(&values) {
+                total += more.unwrap_or(0);
+                if more.is_some() {
+                    series.add(step, format!("# TYPE a counter\na_total {total}\n# EOF\n").as_bytes()).unwrap();
+                    last = Some(total);
+                }
+            }
+            let end = 9 + i64::try_from(values.len()).unwrap();
+            let mut out = Vec::new();
+            series.write(end, |step| step.to_string(), &mut out).unwrap();
+            let text = String::from_utf8(out).unwrap();
+            let samples: Vec<(f64, i64)> = text
+                .lines()
+                .filter_map(|line| line.strip_prefix("a_total ")?.split_once(' '))
+                .map(|(value, time)| (value.parse().unwrap(), time.parse().unwrap()))
+                .collect();
+            prop_assert_eq!(samples.last().map(|(value, _)| *value), last.map(f64::from));
+            prop_assert!(samples.windows(2).all(|pair| pair[0].0 <= pair[1].0 && pair[0].1 + 1 == pair[1].1), "{}", text);
+            prop_assert!(samples.first().is_none_or(|(value, _)| *value == 0.0), "{}", text);
+            prop_assert!(samples.last().is_none_or(|(_, time)| *time == end), "{}", text);
+        }
+
+        #[test]
+        fn no_text_of_a_plugin_breaks_it(lines in prop::collection::vec("(# TYPE a counter|a_total|[a{}\"\\\\=, #1ü]{0,12})", 0..6)) {
+            let mut series = Series::default();
+            let _ = series.add(1, lines.join("\n").as_bytes());
+            series.write(2, |step| step.to_string(), &mut Vec::new()).unwrap();
+        }
     }
 }

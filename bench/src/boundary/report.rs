@@ -1,17 +1,13 @@
 //! The figures as a table for people and as JSON for programs.
 
 use std::fmt;
-use std::fs;
-use std::path::Path;
 use std::thread;
 
-use anyhow::{Context, Result};
 use serde::Serialize;
 
-use crate::components::Components;
-use crate::measure::{Figure, Verdict};
-use crate::records::RECORDS;
-use crate::spread::Spread;
+use super::components::Components;
+use super::measure::{Figure, Verdict};
+use super::records::RECORDS;
 
 /// All that a run has to say.
 #[derive(Debug, Serialize)]
@@ -40,14 +36,6 @@ impl Report {
         let processors = thread::available_parallelism().map_or(1, usize::from);
         Self { rounds, records_a_round: RECORDS, processors, component_bytes, figures }
     }
-
-    pub(crate) fn write_json(&self, path: &Path) -> Result<()> {
-        if let Some(folder) = path.parent() {
-            fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
-        }
-        let text = serde_json::to_string_pretty(self)? + "\n";
-        fs::write(path, text).with_context(|| format!("cannot write {}", path.display()))
-    }
 }
 
 impl fmt::Display for Report {
@@ -57,8 +45,8 @@ impl fmt::Display for Report {
         row(f, ["---", "---:", "---:", "---:", "---:", "---:"])?;
         for figure in &self.figures {
             let [native, sandbox, delivery] =
-                [figure.native, figure.sandbox, figure.delivery].map(|spread| text(spread, 1));
-            let (size, ratio) = (figure.records_a_batch.to_string(), text(figure.ratio, 2));
+                [figure.native, figure.sandbox, figure.delivery].map(|spread| spread.text(1));
+            let (size, ratio) = (figure.records_a_batch.to_string(), figure.ratio.text(2));
             row(f, [figure.plugin, &size, &native, &sandbox, &ratio, &delivery])?;
         }
         writeln!(f)?;
@@ -77,9 +65,4 @@ impl fmt::Display for Report {
 /// A row of a Markdown table that lines up on a terminal too.
 fn row(f: &mut fmt::Formatter<'_>, [plugin, size, native, sandbox, ratio, delivery]: [&str; 6]) -> fmt::Result {
     writeln!(f, "| {plugin:13} | {size:>7} | {native:>25} | {sandbox:>25} | {ratio:>21} | {delivery:>29} |")
-}
-
-fn text(spread: Spread, digits: usize) -> String {
-    let Spread { min, median, max } = spread;
-    format!("{min:.digits$} / {median:.digits$} / {max:.digits$}")
 }

@@ -8,8 +8,8 @@ use metricast::plugin::{Instance, PluginRuntime};
 use metricast_records::Batch;
 use tokio::runtime::Runtime;
 
-use crate::records::{Batches, RECORDS};
-use crate::subject::Subject;
+use super::records::{Batches, RECORDS};
+use super::subject::Subject;
 
 /// Publishes natively and answers how many records were accepted.
 pub(crate) type Twin = Box<dyn FnMut(&Batch) -> Result<u32>>;

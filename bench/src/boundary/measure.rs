@@ -8,10 +8,10 @@ use metricast::plugin::PluginRuntime;
 use serde::Serialize;
 use tokio::runtime::Runtime;
 
-use crate::lanes::{LANES, Lane};
-use crate::records::{RECORDS, SIZES};
+use super::lanes::{LANES, Lane};
+use super::records::{RECORDS, SIZES};
+use super::subject::{Aim, Subject};
 use crate::spread::Spread;
-use crate::subject::{Aim, Subject};
 
 /// Rounds before those that count: memories grow, series are made, processors find their pace.
 const WARM_UP: u32 = 3;

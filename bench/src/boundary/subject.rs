@@ -11,9 +11,9 @@ use metricast_prometheus::PrometheusPublisher;
 use metricast_records::{Batch, Columns};
 use metricast_sdk::{Publisher, config};
 
-use crate::components::{Component, Components};
-use crate::lanes::Twin;
-use crate::records::{self, Batches, SIZES};
+use super::components::{Component, Components};
+use super::lanes::Twin;
+use super::records::{self, Batches, SIZES};
 
 const ELASTICSEARCH: &str = r#"{"hosts": ["http://127.0.0.1:9200"], "index_prefix": "bench"}"#;
 
@@ -64,6 +64,17 @@ pub(crate) async fn open(components: &Components, plugins: &PluginRuntime) -> Re
             batches: placed,
         },
     ])
+}
+
+/// The Prometheus plugin by itself, with a config.
+pub(crate) async fn prometheus(components: &Components, config: &str, plugins: &PluginRuntime) -> Result<Instance> {
+    let engine = Engine::new(&EngineOptions { cache: CompileCache::Off })?;
+    instance(&Loader::new(&engine, plugins)?, &components.prometheus, config).await
+}
+
+/// Its native twin.
+pub(crate) fn prometheus_twin() -> Result<Twin> {
+    twin::<PrometheusPublisher>("{}")
 }
 
 async fn instance(loader: &Loader, component: &Component, config: &str) -> Result<Instance> {
