@@ -1,8 +1,10 @@
 //! What real nodes do not do on demand: a scripted one does it.
 
+use std::io::Read as _;
 use std::net::TcpListener;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use flate2::read::GzDecoder;
 use metricast_elasticsearch::ElasticsearchPublisher;
 use metricast_records::{Batch, EventMetrics, Metrics};
 use metricast_sdk::{PublishError, Publisher as _, Receipt};
@@ -233,4 +235,20 @@ fn an_elasticsearch_whose_stream_has_a_foreign_template_is_an_error_that_names_i
     });
     let told = misconfigured(open(&[stub.url()], "shop", &json!({})));
     assert!(told.contains("\"over\" takes shop-event before ours, \"shop-metricast\""), "{told}");
+}
+
+#[test]
+fn a_compressed_body_says_so_and_is_smaller() {
+    let sent = |compression: &str| {
+        let stub = node(|_| items(&vec![json!({ "create": { "status": 201 } }); 100]));
+        let mut publisher = open(&[stub.url()], "shop", &json!({ "compression": compression })).unwrap();
+        assert_eq!(publisher.publish(&events(100)).unwrap().accepted, 100);
+        stub.requests().pop().unwrap()
+    };
+    let (plain, gzip) = (sent("none"), sent("gzip"));
+    assert_eq!((plain.header("content-encoding"), gzip.header("content-encoding")), ("", "gzip"));
+    assert!(gzip.body.len() * 5 < plain.body.len(), "{} of {}", gzip.body.len(), plain.body.len());
+    let mut text = String::new();
+    GzDecoder::new(gzip.body.as_slice()).read_to_string(&mut text).unwrap();
+    assert_eq!(text, plain.text());
 }

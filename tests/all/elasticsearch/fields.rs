@@ -16,6 +16,7 @@ fn mappings(engine: &Engine) -> Value {
     let flattened = json!({ "type": "flattened", "ignore_above": 1024 });
     let mut mappings = json!({
         "dynamic": "false",
+        "dynamic_templates": [{ "labels": { "path_match": "labels.*", "mapping": keyword } }],
         "_meta": { "managed_by": "metricast" },
         "properties": {
             "@timestamp": time,
@@ -32,7 +33,11 @@ fn mappings(engine: &Engine) -> Value {
             "destination": { "properties": {
                 "address": keyword, "ip": { "type": "ip" }, "port": long, "bytes": bytes,
             } },
-            "service": { "properties": { "name": keyword } },
+            "service": { "properties": {
+                "name": keyword, "namespace": keyword, "environment": keyword,
+                "node": { "properties": { "name": keyword } },
+            } },
+            "labels": { "type": "object", "dynamic": "true" },
             "host": { "properties": { "name": keyword } },
             "ecs": { "properties": { "version": keyword } },
         },
