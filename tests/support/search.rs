@@ -25,6 +25,9 @@ const PATIENCE: Duration = Duration::from_mins(2);
 /// The user that Elasticsearch runs as where the tests run as root, which it refuses: `nobody`.
 const NOBODY: u32 = 65_534;
 
+/// A node whose disk is nine tenths full takes no new index: how full this machine's disk is must not matter.
+const DEFAULTS: &[(&str, &str)] = &[("cluster.routing.allocation.disk.threshold_enabled", "false")];
+
 const HEAP: &str = "-Xms512m -Xmx512m";
 
 /// How a node differs from a plain one.
@@ -88,7 +91,8 @@ impl Node {
             set(&mut command, "xpack.security.http.ssl.enabled", "false");
             set(&mut command, "xpack.security.transport.ssl.enabled", "false");
         }
-        for (name, value) in options.settings {
+        let own = |name| options.settings.iter().any(|(own, _)| *own == name);
+        for (name, value) in DEFAULTS.iter().filter(|(name, _)| !own(*name)).chain(options.settings) {
             set(&mut command, name, value);
         }
         let process = Process::start(server.name(), &command, folder);
