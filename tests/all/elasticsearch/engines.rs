@@ -186,6 +186,7 @@ on_each_engine_with_data_streams! {
         a_plain_index_of_the_name_is_an_error_of_the_config,
         an_alias_of_the_name_is_an_error_of_the_config,
         a_template_of_the_same_rank_is_an_error_that_names_it,
+        a_template_of_a_higher_rank_is_an_error_that_names_it,
     }
 }
 
@@ -199,7 +200,6 @@ on_each_opensearch! {
         a_retention_that_the_server_does_not_know_is_an_error_of_the_config,
     }
     streams::{
-        a_template_of_a_higher_rank_is_an_error_that_names_it,
         a_stream_that_was_deleted_is_a_stream_again,
         a_stream_deleted_with_its_template_is_told_at_the_next_opening,
     }

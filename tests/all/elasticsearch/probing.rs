@@ -28,9 +28,9 @@ pub(super) fn a_server_where_all_stands_is_found_good(engine: &Engine) {
     for finding in &found {
         assert_ne!(finding.verdict, Verdict::Bad, "{finding:?}");
     }
-    let number = engine.get("/")["version"]["number"].as_str().unwrap_or("").to_owned();
     let version = found.iter().find(|finding| finding.question == "version").unwrap();
-    assert!(version.answer.contains(&number), "{version:?}");
+    let product = if engine.is_opensearch() { "OpenSearch" } else { "Elasticsearch" };
+    assert!(version.answer.starts_with(product), "{version:?}");
 }
 
 pub(super) fn a_probe_changes_nothing(engine: &Engine) {
