@@ -10,8 +10,9 @@
 use metricast_sdk::time::Rfc3339;
 use metricast_sdk::{Batch, PublishError};
 
-use crate::document::{self, Stamp, Writer};
+use crate::document::{LeftOut, Stamp, Tail, Writer};
 use crate::json::{Json, Texts};
+use crate::labels::Labels;
 use crate::options::{Config, Options};
 
 /// How long an `_id` may be
@@ -23,6 +24,7 @@ const LONGEST_OFFSET: usize = 14;
 #[derive(Debug)]
 pub struct Encoder {
     daily: bool,
+    labels: Labels,
     event: Kind,
     network: Kind,
     json: Json,
@@ -35,14 +37,13 @@ pub struct Encoder {
 struct Kind {
     /// Up to the index's name.
     action: Vec<u8>,
-    /// From the end of the fields on.
-    tail: Vec<u8>,
+    tail: Tail,
 }
 
 impl Kind {
     fn new(options: &Options, kind: &str, index: &str) -> Self {
         let action = format!(r#"{{"create":{{"_index":"{index}"#).into_bytes();
-        Self { action, tail: document::tail(options, kind) }
+        Self { action, tail: Tail::new(options, kind) }
     }
 }
 
@@ -58,6 +59,7 @@ impl Encoder {
     pub(crate) fn with_options(options: &Options) -> Self {
         Self {
             daily: options.layout.daily,
+            labels: options.labels.clone(),
             event: Kind::new(options, "event", &options.layout.event),
             network: Kind::new(options, "network", &options.layout.network),
             json: Json::default(),
@@ -74,15 +76,26 @@ impl Encoder {
     /// # Errors
     /// [`PublishError::Internal`] where the epoch is too long for an id.
     pub fn encode(&mut self, batch: &Batch, rows: &[u32]) -> Result<&[u8], PublishError> {
+        self.encode_some(batch, rows, usize::MAX).map(|Encoded { body, .. }| body)
+    }
+
+    /// The body for as many of the records as fit into `most` bytes, and for the first in any case.
+    pub(crate) fn encode_some(
+        &mut self,
+        batch: &Batch,
+        rows: &[u32],
+        most: usize,
+    ) -> Result<Encoded<'_>, PublishError> {
         let id = id_prefix(batch.epoch())?;
         let actions = [&self.event, &self.network].map(|kind| Action::new(&kind.action, self.daily, &id));
         self.json.clear();
+        let (times, left_out) = (Rfc3339::default(), LeftOut::default());
         let texts = Texts::new(batch, std::mem::take(&mut self.marks));
-        let mut writer =
-            Writer { json: &mut self.json, batch, texts, times: Rfc3339::default(), dropped_attributes: 0 };
+        let mut writer = Writer { json: &mut self.json, batch, texts, times, labels: &self.labels, left_out };
         let events = batch.event_columns().event_name.len();
+        let mut count = 0;
         for &row in rows {
-            let index = row as usize;
+            let (index, start) = (row as usize, writer.json.len());
             let network = index.checked_sub(events);
             let stamp = writer.stamp(index);
             actions[usize::from(network.is_some())].write(writer.json, &stamp, batch.offsets()[index]);
@@ -90,20 +103,33 @@ impl Encoder {
                 None => writer.event(index, &stamp, &self.event.tail),
                 Some(row) => writer.network(row, &stamp, &self.network.tail),
             }
+            if writer.json.len() > most && count > 0 {
+                writer.json.cut(start);
+                break;
+            }
+            count += 1;
         }
-        let dropped = writer.dropped_attributes;
+        let left_out = writer.left_out;
         self.marks = writer.texts.into_marks();
-        self.warn_of_dropped(dropped);
-        Ok(self.json.as_bytes())
+        self.warn_of(left_out);
+        Ok(Encoded { body: self.json.as_bytes(), count })
     }
 
-    fn warn_of_dropped(&mut self, dropped: usize) {
-        if dropped > 0 && !std::mem::replace(&mut self.warned, true) {
+    fn warn_of(&mut self, LeftOut { unfit, long }: LeftOut) {
+        if unfit + long > 0 && !std::mem::replace(&mut self.warned, true) {
             metricast_sdk::log::warn(format_args!(
-                "left out {dropped} attributes whose key has a NUL in it, which Elasticsearch refuses; this is said once"
+                "left out attributes that Elasticsearch refuses: {unfit} whose key is empty or has a NUL in it, {long} \
+                 whose key and value are more than 32 kB together; this is said once"
             ));
         }
     }
+}
+
+/// A body, and for how many records it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Encoded<'a> {
+    pub(crate) body: &'a [u8],
+    pub(crate) count: usize,
 }
 
 /// The first line of each record of a kind.
@@ -139,6 +165,8 @@ impl Action {
     }
 }
 
+const BEFORE_ID: &str = "\",\"_id\":\"";
+
 /// From the end of the index's name up to the offset; empty where the records have no place in a queue.
 fn id_prefix(epoch: &str) -> Result<Vec<u8>, PublishError> {
     if epoch.is_empty() {
@@ -157,7 +185,28 @@ fn id_prefix(epoch: &str) -> Result<Vec<u8>, PublishError> {
         let what = format!("an epoch of {} bytes is too long: an id has {MAX_ID} at most", epoch.len());
         return Err(PublishError::Internal(what));
     }
-    Ok([b"\",\"_id\":\"", id.as_slice()].concat())
+    Ok([BEFORE_ID.as_bytes(), &id].concat())
+}
+
+/// The ids of an epoch's records.
+#[derive(Debug)]
+pub(crate) struct Ids(Vec<u8>);
+
+impl Ids {
+    /// # Errors
+    /// [`PublishError::Internal`] where the epoch is too long for an id.
+    pub(crate) fn new(epoch: &str) -> Result<Self, PublishError> {
+        let prefix = id_prefix(epoch)?;
+        Ok(Self(prefix.strip_prefix(BEFORE_ID.as_bytes()).unwrap_or_default().to_vec()))
+    }
+
+    /// The id of the record at an offset.
+    pub(crate) fn of(&self, offset: u64) -> String {
+        let mut json = Json::default();
+        json.bytes(&self.0);
+        push_offset(&mut json, offset);
+        String::from_utf8(json.as_bytes().to_vec()).expect("an id is ASCII")
+    }
 }
 
 fn push_offset(json: &mut Json, offset: u64) {

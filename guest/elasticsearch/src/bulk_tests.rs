@@ -62,6 +62,19 @@ fn the_buffer_is_used_again() {
 }
 
 #[test]
+fn a_body_has_as_many_records_as_fit_and_never_none() {
+    let config = serde_json::from_str(r#"{"hosts": ["http://search:9200"], "index_prefix": "shop"}"#).unwrap();
+    let (mut encoder, batch) = (Encoder::new(&config).unwrap(), batch("a", 0));
+    let one = encoder.encode(&batch, &[0]).unwrap().to_vec();
+    let two = encoder.encode(&batch, &[0, 1]).unwrap().to_vec();
+    for (most, count, body) in [(0, 1, &one), (two.len() - 1, 1, &one), (two.len(), 2, &two), (two.len() + 1, 2, &two)]
+    {
+        assert_eq!(encoder.encode_some(&batch, &[0, 1, 2], most).unwrap(), Encoded { body, count }, "{most}");
+    }
+    assert_eq!(encoder.encode_some(&batch, &[], 0).unwrap(), Encoded { body: b"", count: 0 });
+}
+
+#[test]
 fn an_epoch_that_no_id_can_hold_is_an_error() {
     assert!(id_prefix(&"a".repeat(497)).is_ok());
     assert!(matches!(id_prefix(&"a".repeat(498)), Err(PublishError::Internal(_))));
@@ -69,10 +82,13 @@ fn an_epoch_that_no_id_can_hold_is_an_error() {
 }
 
 fn id(epoch: &str, offset: u64) -> String {
-    let mut json = Json::default();
-    json.bytes(&id_prefix(epoch).unwrap());
-    push_offset(&mut json, offset);
-    String::from_utf8(json.as_bytes().strip_prefix(b"\",\"_id\":\"").unwrap().to_vec()).unwrap()
+    Ids::new(epoch).unwrap().of(offset)
+}
+
+#[test]
+fn the_id_that_is_looked_for_is_the_one_that_was_written() {
+    let written = actions("data_streams", &batch("k3.x9", 1040), &[0]);
+    assert_eq!(written, [format!(r#"{{"create":{{"_index":"shop-event","_id":"{}"}}}}"#, id("k3.x9", 1040))]);
 }
 
 proptest! {

@@ -2,7 +2,7 @@
 
 use metricast_sdk::PublishError;
 use metricast_sdk::http::Response;
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
 use crate::retry_after;
@@ -15,12 +15,17 @@ const DEEPEST: usize = 4;
 /// An error as Elasticsearch and OpenSearch word it.
 #[derive(Clone, Debug, Default, Deserialize)]
 pub(crate) struct Cause {
-    #[serde(rename = "type", default)]
+    #[serde(rename = "type", default, deserialize_with = "text_or_none")]
     pub(crate) kind: String,
     #[serde(default)]
     reason: Option<String>,
     #[serde(default)]
     caused_by: Option<Box<Cause>>,
+}
+
+/// Some servers say null.
+fn text_or_none<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+    Ok(Option::deserialize(deserializer)?.unwrap_or_default())
 }
 
 impl Cause {
@@ -52,7 +57,8 @@ impl Cause {
     }
 }
 
-fn shortened(mut text: String) -> String {
+/// The text, cut where it is long.
+pub(crate) fn shortened(mut text: String) -> String {
     if text.len() > LONGEST {
         text.truncate(text.floor_char_boundary(LONGEST));
         text.push('…');

@@ -7,39 +7,92 @@
 //! | `event.start`, `event.end`, `event.duration` | times; nanoseconds; the last two only with an end |
 //! | `event.outcome` | `success`, `failure` or `unknown` |
 //! | `metricast.task_id`, `metricast.status`, `metricast.retry_count` | as the record has them; the last two of events |
-//! | `metricast.attributes` | the record's attributes |
+//! | `metricast.attributes` | the attributes that are no labels |
+//! | `labels.*` | as the config says: texts, and attributes |
 //! | `process.pid` | of events that have one |
 //! | `destination.address`, `destination.ip`, `destination.port` | of network operations; the second only of a literal address, the third where it is known |
 //! | `source.bytes`, `destination.bytes` | sent, received |
 //! | `error.message` | where there is an error, be it an empty one |
-//! | `service.name`, `host.name`, `data_stream.*` | as the config says |
+//! | `service.*`, `host.name`, `data_stream.*` | as the config says |
 //! | `ecs.version` | [`ECS`] |
 //!
 //! Times are text with microseconds: a JSON number would be taken as milliseconds.
+
+use std::ops::Range;
 
 use metricast_sdk::batch::ABSENT;
 use metricast_sdk::time::Rfc3339;
 use metricast_sdk::{Batch, Outcome};
 
-use crate::json::{Json, Texts};
+use crate::json::{Json, Key, Texts};
+use crate::labels::Labels;
 use crate::layout::Scheme;
 use crate::options::Options;
+use crate::template::IGNORE_ABOVE;
 
 /// The version of the Elastic Common Schema that the fields are of.
 pub(crate) const ECS: &str = "8.17.0";
 
-/// What is the same in all documents of one kind: the end of each, from the comma on.
-pub(crate) fn tail(options: &Options, kind: &str) -> Vec<u8> {
+/// Elasticsearch indexes key and value of a `flattened` field as one term, of so many bytes at most with a byte
+/// between them. A value of more than [`IGNORE_ABOVE`] characters is not indexed.
+const LONGEST_TERM: usize = 32_766;
+
+/// What is the same in all documents of one kind: the end of each, from a comma on.
+#[derive(Debug)]
+pub(crate) struct Tail {
+    /// Where no attribute of the record is a label.
+    plain: Vec<u8>,
+    /// Where `labels` is open and has a member.
+    in_labels: Vec<u8>,
+}
+
+impl Tail {
+    pub(crate) fn new(options: &Options, kind: &str) -> Self {
+        let labels = &options.labels.fixed;
+        let rest = rest(options, kind);
+        let mut open = Json::default();
+        for (name, value) in labels {
+            open.raw(b",");
+            open.member(name, value);
+        }
+        open.raw(b"}");
+        let plain = match open.as_bytes() {
+            b"}" => Vec::new(),
+            members => [b",\"labels\":{", &members[1..]].concat(),
+        };
+        Self { plain: [&plain, rest.as_slice()].concat(), in_labels: [open.as_bytes(), &rest].concat() }
+    }
+}
+
+/// From the end of the labels on.
+fn rest(options: &Options, kind: &str) -> Vec<u8> {
+    let who = &options.who;
     let mut json = Json::default();
     json.raw(br#","ecs":{"version":""#);
     json.bytes(ECS.as_bytes());
     json.raw(br#""}"#);
-    for (object, name) in [("service", &options.service), ("host", &options.host_name)] {
-        if let Some(name) = name {
-            json.bytes(format!(",\"{object}\":{{\"name\":").as_bytes());
-            json.escaped(name);
-            json.raw(b"}");
+    let mut separator = ",\"service\":{";
+    for (name, value) in [("name", &who.service), ("namespace", &who.namespace), ("environment", &who.environment)] {
+        if let Some(value) = value {
+            json.bytes(separator.as_bytes());
+            json.member(name, value);
+            separator = ",";
         }
+    }
+    if let Some(instance) = &who.instance {
+        json.bytes(separator.as_bytes());
+        json.raw(b"\"node\":{");
+        json.member("name", instance);
+        json.raw(b"}");
+        separator = ",";
+    }
+    if separator == "," {
+        json.raw(b"}");
+    }
+    if let Some(host) = &who.host {
+        json.raw(b",\"host\":{");
+        json.member("name", host);
+        json.raw(b"}");
     }
     if let Some(Scheme { dataset, namespace }) = &options.layout.scheme {
         let parts =
@@ -60,8 +113,17 @@ pub(crate) struct Writer<'a> {
     pub(crate) batch: &'a Batch,
     pub(crate) texts: Texts<'a>,
     pub(crate) times: Rfc3339,
-    /// What Elasticsearch's `flattened` cannot have: attributes whose key has a NUL in it are left out.
-    pub(crate) dropped_attributes: usize,
+    pub(crate) labels: &'a Labels,
+    pub(crate) left_out: LeftOut,
+}
+
+/// How many attributes could not stand in their documents.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct LeftOut {
+    /// The key is empty, or has a NUL in it, which Elasticsearch's `flattened` refuses.
+    pub(crate) unfit: usize,
+    /// Key and value are longer together than Lucene takes.
+    pub(crate) long: usize,
 }
 
 impl Writer<'_> {
@@ -76,7 +138,7 @@ impl Writer<'_> {
     }
 
     /// Appends the document of an event by its place in the columns.
-    pub(crate) fn event(&mut self, row: usize, stamp: &Stamp, tail: &[u8]) {
+    pub(crate) fn event(&mut self, row: usize, stamp: &Stamp, tail: &Tail) {
         let columns = self.batch.event_columns();
         self.head(columns.event_name[row], stamp, columns.start_time[row], columns.end_time[row]);
         self.json.bytes(Outcome::of_status(self.batch.text(columns.status[row])).as_str().as_bytes());
@@ -88,7 +150,7 @@ impl Writer<'_> {
             self.json.raw(b",\"task_id\":");
             self.json.text(&self.texts, columns.task_id[row]);
         }
-        self.attributes(row, b",\"attributes\":{");
+        let labelled = self.attributes(row, b",\"attributes\":{").labelled;
         self.json.raw(b"}");
         if columns.process_id[row] != ABSENT {
             self.json.raw(b",\"process\":{\"pid\":");
@@ -96,17 +158,17 @@ impl Writer<'_> {
             self.json.raw(b"}");
         }
         self.error(columns.error[row]);
-        self.json.bytes(tail);
+        self.end(row, labelled, tail);
     }
 
     /// Appends the document of a network operation by its place in the columns.
-    pub(crate) fn network(&mut self, row: usize, stamp: &Stamp, tail: &[u8]) {
+    pub(crate) fn network(&mut self, row: usize, stamp: &Stamp, tail: &Tail) {
         let columns = self.batch.network_columns();
         self.head(columns.operation[row], stamp, columns.start_time[row], columns.end_time[row]);
         let outcome = if columns.error[row] == ABSENT { Outcome::Success } else { Outcome::Failure };
         self.json.bytes(outcome.as_str().as_bytes());
         self.json.raw(b"\"}");
-        self.metricast_of_network(row, columns.task_id[row]);
+        let labelled = self.metricast_of_network(row, columns.task_id[row]);
         self.json.raw(b",\"source\":{\"bytes\":");
         self.json.number(columns.bytes_sent[row]);
         self.json.raw(b"},\"destination\":{\"bytes\":");
@@ -123,7 +185,7 @@ impl Writer<'_> {
         }
         self.json.raw(b"}");
         self.error(columns.error[row]);
-        self.json.bytes(tail);
+        self.end(self.batch.event_columns().event_name.len() + row, labelled, tail);
     }
 
     /// From the beginning up to the value of `event.outcome`.
@@ -148,41 +210,83 @@ impl Writer<'_> {
         json.raw(b",\"outcome\":\"");
     }
 
-    fn metricast_of_network(&mut self, row: usize, task_id: u32) {
+    /// Whether an attribute of it is a label.
+    fn metricast_of_network(&mut self, row: usize, task_id: u32) -> bool {
         let index = self.batch.event_columns().event_name.len() + row;
         let has_task = task_id != ABSENT && !self.batch.text(task_id).is_empty();
         if has_task {
             self.json.raw(b",\"metricast\":{\"task_id\":");
             self.json.text(&self.texts, task_id);
-            self.attributes(index, b",\"attributes\":{");
+            let labelled = self.attributes(index, b",\"attributes\":{").labelled;
             self.json.raw(b"}");
-        } else if self.attributes(index, b",\"metricast\":{\"attributes\":{") {
+            return labelled;
+        }
+        let Seen { labelled, written } = self.attributes(index, b",\"metricast\":{\"attributes\":{");
+        if written {
             self.json.raw(b"}");
         }
+        labelled
     }
 
-    /// Appends the attributes of a record after `open`; nothing where there are none.
-    fn attributes(&mut self, index: usize, open: &[u8]) -> bool {
+    fn pairs(&self, index: usize) -> Range<usize> {
+        let ends = &self.batch.attribute_columns().row_ends;
+        let start = if index == 0 { 0 } else { ends[index - 1] as usize };
+        start..ends[index] as usize
+    }
+
+    /// Appends the attributes of a record that are no labels after `open`; nothing where there are none.
+    fn attributes(&mut self, index: usize, open: &[u8]) -> Seen {
         let columns = self.batch.attribute_columns();
-        let start = if index == 0 { 0 } else { columns.row_ends[index - 1] as usize };
-        let mut separator = open;
-        for pair in start..columns.row_ends[index] as usize {
-            let key = columns.keys[pair];
-            if self.texts.needs_escape(key) && self.batch.text(key).contains('\0') {
-                self.dropped_attributes += 1;
-                continue;
+        let mut seen = Seen::default();
+        for pair in self.pairs(index) {
+            let (key, value) = (columns.keys[pair], columns.values[pair]);
+            let labels = self.labels;
+            match self.texts.key(key, |key| judge(key, labels)) {
+                Key::Plain => {}
+                Key::Long if is_indexable(self.batch.text(key), self.batch.text(value)) => {}
+                Key::Long => {
+                    self.left_out.long += 1;
+                    continue;
+                }
+                Key::Unfit => {
+                    self.left_out.unfit += 1;
+                    continue;
+                }
+                Key::Label => {
+                    // An empty label says nothing.
+                    seen.labelled |= value != 0;
+                    continue;
+                }
             }
-            self.json.bytes(separator);
+            self.json.bytes(if seen.written { b"," } else { open });
             self.json.text(&self.texts, key);
             self.json.raw(b":");
-            self.json.text(&self.texts, columns.values[pair]);
-            separator = b",";
+            self.json.text(&self.texts, value);
+            seen.written = true;
         }
-        let any = separator == b",";
-        if any {
+        if seen.written {
             self.json.raw(b"}");
         }
-        any
+        seen
+    }
+
+    /// Appends the attributes that are labels, and the rest.
+    fn end(&mut self, index: usize, labelled: bool, tail: &Tail) {
+        if !labelled {
+            return self.json.bytes(&tail.plain);
+        }
+        let columns = self.batch.attribute_columns();
+        let mut open: &[u8] = b",\"labels\":{";
+        for pair in self.pairs(index) {
+            let (key, value) = (columns.keys[pair], columns.values[pair]);
+            let Some(name) = self.labels.of_attribute(self.batch.text(key)).filter(|_| value != 0) else { continue };
+            self.json.bytes(open);
+            self.json.escaped(name);
+            self.json.raw(b":");
+            self.json.text(&self.texts, value);
+            open = b",";
+        }
+        self.json.bytes(&tail.in_labels);
     }
 
     fn error(&mut self, error: u32) {
@@ -192,6 +296,29 @@ impl Writer<'_> {
             self.json.raw(b"}");
         }
     }
+}
+
+/// What is known of a record's attributes once they are written.
+#[derive(Clone, Copy, Debug, Default)]
+struct Seen {
+    labelled: bool,
+    written: bool,
+}
+
+fn judge(key: &str, labels: &Labels) -> Key {
+    if labels.of_attribute(key).is_some() {
+        Key::Label
+    } else if key.is_empty() || key.contains('\0') {
+        Key::Unfit
+    } else if key.len() >= LONGEST_TERM - 4 * IGNORE_ABOVE {
+        Key::Long
+    } else {
+        Key::Plain
+    }
+}
+
+fn is_indexable(key: &str, value: &str) -> bool {
+    key.len() + 1 + value.len() <= LONGEST_TERM || (key.len() < LONGEST_TERM && value.chars().count() > IGNORE_ABOVE)
 }
 
 fn nanoseconds(seconds: f64) -> u64 {

@@ -59,7 +59,7 @@ fn an_event_has_all_its_fields() {
             "start": "2026-11-22T17:29:31.250000Z", "end": "2026-11-22T17:29:31.750000Z",
         },
         "metricast": {
-            "status": "failed", "retry_count": 2, "task_id": "t-1", "attributes": { "tenant": "a\\b", "": "x" },
+            "status": "failed", "retry_count": 2, "task_id": "t-1", "attributes": { "tenant": "a\\b" },
         },
         "process": { "pid": 25331 },
         "error": { "message": "line 1\nline 2" },
@@ -119,24 +119,76 @@ fn what_a_network_operation_lacks_is_left_out() {
 #[test]
 fn what_the_config_says_stands_in_each_document() {
     let config = json!({
-        "hosts": ["http://search:9200"], "index_prefix": "shop", "service": "a \"b\"", "host_name": "web-1",
-        "data_stream": { "namespace": "prod" },
+        "hosts": ["http://search:9200"], "index_prefix": "shop", "service": "a \"b\"", "namespace": "web",
+        "environment": "prod", "instance": "web-1-0a1b2c3d", "host": "web-1", "data_stream": { "namespace": "prod" },
+        "labels": { "region.zone": "eu\n1" },
     });
     let documents = documents(&config, &[Metrics::Event(event()), Metrics::Network(network())]);
     for (document, kind) in documents.iter().zip(["event", "network"]) {
-        assert_eq!(document["service"], json!({ "name": "a \"b\"" }));
+        let service = json!({
+            "name": "a \"b\"", "namespace": "web", "environment": "prod", "node": { "name": "web-1-0a1b2c3d" },
+        });
+        assert_eq!(document["service"], service);
         assert_eq!(document["host"], json!({ "name": "web-1" }));
+        assert_eq!(document["labels"], json!({ "region_zone": "eu\n1" }));
         let expected = json!({ "type": "logs", "dataset": format!("shop.{kind}"), "namespace": "prod" });
         assert_eq!(document["data_stream"], expected);
     }
 }
 
 #[test]
-fn an_attribute_that_elasticsearch_refuses_is_left_out() {
-    let attributes = vec![("a\0b".into(), "1".into()), ("c".into(), "2\0".into())];
+fn each_of_the_service_s_fields_stands_alone_too() {
+    for (key, service) in [
+        ("service", json!({ "name": "x" })),
+        ("namespace", json!({ "namespace": "x" })),
+        ("environment", json!({ "environment": "x" })),
+        ("instance", json!({ "node": { "name": "x" } })),
+    ] {
+        let mut config = plain();
+        config[key] = json!("x");
+        assert_eq!(documents(&config, &[Metrics::Event(event())])[0]["service"], service);
+    }
+}
+
+#[test]
+fn an_attribute_that_is_a_label_stands_under_labels_and_not_among_the_others() {
+    let mut config = plain();
+    config["labels"] = json!({ "tenant.id": { "attribute": "tenant", "allow": ["z"], "max": 1 } });
+    let without = NetworkMetrics { attributes: vec![("other".into(), "o".into())], task_id: None, ..network() };
+    let empty = EventMetrics { attributes: vec![("tenant".into(), String::new())], ..event() };
+    let records =
+        [Metrics::Event(event()), Metrics::Network(network()), Metrics::Network(without), Metrics::Event(empty)];
+    let mut found = documents(&config, &records);
+    assert_eq!(found[0]["labels"], json!({ "tenant_id": "a\\b" }));
+    assert_eq!(found[0]["metricast"].get("attributes"), None);
+    assert_eq!(found[1].get("labels"), None, "an empty label is none");
+    assert_eq!(found[2]["labels"], json!({ "tenant_id": "a" }));
+    assert_eq!((found[3].get("labels"), &found[3]["metricast"]), (None, &json!({ "attributes": { "other": "o" } })));
+
+    config["labels"]["region"] = json!("eu");
+    found = documents(&config, &records);
+    assert_eq!(found[0]["labels"], json!({ "tenant_id": "a\\b", "region": "eu" }));
+    assert_eq!(found[3]["labels"], json!({ "region": "eu" }));
+}
+
+#[test]
+fn attributes_that_elasticsearch_refuses_are_left_out() {
+    let fits = ("k".repeat(32_766 - 4), "123".to_owned());
+    let long = ("l".repeat(32_766 - 4), "1234".to_owned());
+    let not_indexed = ("m".repeat(32_765), "x".repeat(1025));
+    let attributes = vec![
+        ("a\0b".into(), "1".into()),
+        (String::new(), "2".into()),
+        fits.clone(),
+        long,
+        not_indexed.clone(),
+        ("c".into(), "2\0".into()),
+    ];
     let only_bad = vec![("\0".into(), "1".into())];
     let [some, none] = [attributes, only_bad].map(|attributes| Metrics::Event(EventMetrics { attributes, ..event() }));
     let documents = documents(&plain(), &[some, none]);
-    assert_eq!(documents[0]["metricast"]["attributes"], json!({ "c": "2\0" }));
+    let expected: Value =
+        [fits, not_indexed, ("c".into(), "2\0".into())].into_iter().map(|(key, value)| (key, json!(value))).collect();
+    assert!(documents[0]["metricast"]["attributes"] == expected);
     assert_eq!(documents[1]["metricast"].get("attributes"), None);
 }

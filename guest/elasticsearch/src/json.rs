@@ -19,6 +19,16 @@ impl Json {
         self.len = 0;
     }
 
+    /// Forgets what was written after the first `len` bytes.
+    pub(crate) fn cut(&mut self, len: usize) {
+        self.len = self.len.min(len);
+    }
+
+    /// How many bytes are written.
+    pub(crate) fn len(&self) -> usize {
+        self.len
+    }
+
     /// What is written.
     pub(crate) fn as_bytes(&self) -> &[u8] {
         &self.buffer[..self.len]
@@ -67,6 +77,13 @@ impl Json {
         }
     }
 
+    /// A name and a text, any of both.
+    pub(crate) fn member(&mut self, name: &str, value: &str) {
+        self.escaped(name);
+        self.raw(b":");
+        self.escaped(value);
+    }
+
     /// Any string, in quotes.
     pub(crate) fn escaped(&mut self, text: &str) {
         serde_json::to_writer(self, text).expect("memory takes every write, and a string is always JSON");
@@ -94,6 +111,21 @@ pub(crate) struct Texts<'a> {
 const ESCAPE: u8 = 1;
 const ADDRESS: u8 = 2;
 const NO_ADDRESS: u8 = 4;
+/// The place of a [`Key`] in a mark; 0 there is: not looked at yet.
+const KEY: u8 = 3;
+
+/// What the key of an attribute means for a document.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Key {
+    /// Stands under `metricast.attributes`.
+    Plain = 1,
+    /// As [`Plain`](Self::Plain), unless key and value together are too long.
+    Long = 2,
+    /// Is a label.
+    Label = 3,
+    /// Cannot stand in a document.
+    Unfit = 4,
+}
 
 impl<'a> Texts<'a> {
     /// Looks at all the text once. `marks` is memory to use.
@@ -122,6 +154,23 @@ impl<'a> Texts<'a> {
         }
         *mark & ADDRESS != 0
     }
+
+    /// What a key means; `judge` is asked once a batch.
+    #[inline]
+    pub(crate) fn key(&mut self, symbol: u32, judge: impl FnOnce(&str) -> Key) -> Key {
+        let mark = &mut self.marks[symbol as usize];
+        match *mark >> KEY {
+            1 => Key::Plain,
+            2 => Key::Long,
+            3 => Key::Label,
+            4 => Key::Unfit,
+            _ => {
+                let key = judge(self.batch.text(symbol));
+                *mark |= (key as u8) << KEY;
+                key
+            }
+        }
+    }
 }
 
 fn mark_escapes(text: &[u8], ends: &[u32], marks: &mut [u8]) {
@@ -132,10 +181,12 @@ fn mark_escapes(text: &[u8], ends: &[u32], marks: &mut [u8]) {
     let pieces = words.map(|(at, word)| (at * 8, word.as_slice())).chain([(rest_at, rest)]);
     for (start, piece) in pieces {
         for (at, _) in piece.iter().enumerate().filter(|(_, byte)| matches!(byte, 0..0x20 | b'"' | b'\\')) {
-            while ends[symbol] as usize <= start + at {
+            while ends.get(symbol).is_some_and(|end| *end as usize <= start + at) {
                 symbol += 1;
             }
-            marks[symbol] |= ESCAPE;
+            if let Some(mark) = marks.get_mut(symbol) {
+                *mark |= ESCAPE;
+            }
         }
     }
 }

@@ -106,6 +106,12 @@ impl Layout {
         if self.daily { Vec::new() } else { vec![&self.event, &self.network] }
     }
 
+    /// Names that the template must be in force for.
+    pub(crate) fn samples(&self) -> [String; 2] {
+        let day = if self.daily { "-2026.11.22" } else { "" };
+        [&self.event, &self.network].map(|name| format!("{name}{day}"))
+    }
+
     /// What the template takes: these names and no others.
     pub(crate) fn patterns(&self) -> [String; 2] {
         let dated = if self.daily { "-*.*.*" } else { "" };

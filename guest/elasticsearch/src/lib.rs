@@ -10,28 +10,47 @@
 mod bulk;
 mod cause;
 mod client;
+mod collision;
 mod document;
 mod engine;
+mod guard;
+mod gzip;
 mod json;
+mod labels;
 mod layout;
+mod limit;
+mod lookup;
 mod nodes;
 mod options;
+mod probe;
 mod response;
+mod retention;
 mod retry_after;
+mod roles;
 mod send;
 mod setup;
 mod tally;
 mod template;
+mod units;
+mod window;
 
-use metricast_sdk::{Batch, Description, Profile, PublishError, Publisher, Receipt, Saved};
+use metricast_sdk::{Batch, Description, Finding, Profile, PublishError, Publisher, Receipt, Saved, Snippet, log};
 
 pub use bulk::Encoder;
-pub use options::{Config, DataStream, Indices, Secret};
+pub use labels::{AttributeLabel, Label};
+pub use options::{Compression, Config, DataStream, Indices, Secret};
+pub use units::{Size, Span};
+
+use std::time::Instant;
 
 use client::{Client, Deadline};
+use guard::Guard;
+use gzip::Gzip;
+use lookup::Lookup;
 use options::Options;
 use send::Sending;
 use tally::Tally;
+use window::Window;
 
 /// How many requests the host may have under way at a time.
 const INSTANCES: u32 = 4;
@@ -42,8 +61,9 @@ pub struct ElasticsearchPublisher {
     options: Options,
     client: Client,
     encoder: Encoder,
-    /// The path of `_bulk` once the template and streams stand; none after one of them turned out to be gone.
-    path: Option<String>,
+    gzip: Option<Gzip>,
+    /// Of the server, once the template and streams stand; none after one of them turned out to be gone.
+    guard: Option<Guard>,
 }
 
 impl Publisher for ElasticsearchPublisher {
@@ -57,11 +77,20 @@ impl Publisher for ElasticsearchPublisher {
         Options::try_from(config).map(drop)
     }
 
+    fn probe(config: &Config) -> Vec<Finding> {
+        Options::try_from(config).map(|options| probe::findings(&options)).unwrap_or_default()
+    }
+
+    fn snippets(config: &Config) -> Vec<Snippet> {
+        Options::try_from(config).map(|options| roles::snippets(&options)).unwrap_or_default()
+    }
+
     fn open(config: Config, _state: Option<Saved>) -> Result<Self, PublishError> {
         let options = Options::try_from(&config)?;
         let client = Client::new(&options);
         let encoder = Encoder::with_options(&options);
-        let mut publisher = Self { options, client, encoder, path: None };
+        let gzip = options.gzip.then(Gzip::default);
+        let mut publisher = Self { options, client, encoder, gzip, guard: None };
         publisher.prepare(Deadline::new())?;
         Ok(publisher)
     }
@@ -72,13 +101,20 @@ impl Publisher for ElasticsearchPublisher {
 
     fn publish(&mut self, batch: &Batch) -> Result<Receipt, PublishError> {
         let deadline = Deadline::new();
-        let path = self.prepare(deadline)?;
-        let rows = rows_to_send(batch);
-        let Self { client, encoder, .. } = self;
-        let sending = Sending { client, encoder, path: &path, batch, deadline, tally: Tally::default() };
+        let path = self.prepare(deadline).map_err(while_open)?;
+        let mut tally = Tally::default();
+        let rows = self.rows_to_send(batch, deadline, &mut tally)?;
+        let Self { options, client, encoder, gzip, .. } = self;
+        let (gzip, max_body) = (gzip.as_mut(), options.max_body);
+        let sending = Sending { client, encoder, gzip, max_body, path: &path, batch, deadline, tally };
         let tally = sending.run(&rows)?;
         if tally.homeless {
-            self.path = None;
+            self.guard = None;
+        }
+        if let Some(index) = &tally.plain {
+            log::error(format_args!(
+                "documents went into {index}, which is no data stream any more: its template and stream were deleted"
+            ));
         }
         tally.answer(batch)
     }
@@ -87,21 +123,44 @@ impl Publisher for ElasticsearchPublisher {
 impl ElasticsearchPublisher {
     /// The path of `_bulk`, once all stands that must be there before a document is.
     fn prepare(&mut self, deadline: Deadline) -> Result<String, PublishError> {
-        if let Some(path) = &self.path {
-            return Ok(path.clone());
+        if self.guard.is_none() {
+            let server = setup::prepare(&mut self.client, &self.options, deadline)?;
+            self.guard = Some(Guard::new(server, !self.options.layout.daily, Instant::now()));
         }
-        let engine = setup::prepare(&mut self.client, &self.options.layout, deadline)?;
-        let path = send::path(!self.options.layout.daily && engine.can_require_data_stream());
-        self.path = Some(path.clone());
-        Ok(path)
+        let guard = self.guard.as_mut().expect("it was made above");
+        Ok(guard.path(Instant::now()))
+    }
+
+    /// The indexes of the records to send. What is there already counts as accepted, and what no index is made for as
+    /// rejected.
+    fn rows_to_send(&mut self, batch: &Batch, deadline: Deadline, tally: &mut Tally) -> Result<Vec<u32>, PublishError> {
+        let Self { options, client, .. } = self;
+        if options.layout.daily {
+            let window = Window { past: options.max_past.clone(), future: options.max_future.clone() };
+            return Ok(window.rows(batch, &mut tally.receipt.rejected));
+        }
+        if !batch.redelivered() || batch.epoch().is_empty() {
+            return Ok((0..batch.len() as u32).collect());
+        }
+        let missing = Lookup { client, layout: &options.layout, batch, deadline }.missing()?;
+        tally.receipt.accepted += (batch.len() - missing.len()) as u32;
+        Ok(missing)
     }
 }
 
-/// The indexes of the records to send: all of them. Of what is sent again the server itself says what it has, by the
-/// ids; only a data stream that was rolled over in between does not.
-fn rows_to_send(batch: &Batch) -> Vec<u32> {
-    (0..batch.len() as u32).collect()
+/// Once this was open, what stands in the way is not the config: somebody can move it, and then records arrive again.
+fn while_open(error: PublishError) -> PublishError {
+    match error {
+        PublishError::Misconfigured(reason) => PublishError::unavailable(reason),
+        other => other,
+    }
 }
+
+#[cfg(test)]
+mod stub;
+#[cfg(test)]
+#[path = "publish_tests.rs"]
+mod tests;
 
 #[cfg(feature = "component")]
 metricast_sdk::export!(ElasticsearchPublisher);

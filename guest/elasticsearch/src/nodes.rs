@@ -1,50 +1,82 @@
-//! Several hosts of one cluster: the first that can be reached is used, and one that cannot rests for a while.
+//! Several hosts of one cluster: they are asked in turn, and one that cannot be reached rests for a while.
 
+use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
 use http::Uri;
 use http::uri::Scheme;
 
+use crate::limit::Limit;
+
 const LONGEST_REST: Duration = Duration::from_secs(30);
 
 /// The hosts, and how each has been of late.
 #[derive(Debug)]
-pub(crate) struct Nodes(Vec<Node>);
+pub(crate) struct Nodes {
+    all: Vec<Node>,
+    /// Whose turn it is.
+    turn: usize,
+}
 
 #[derive(Debug)]
 struct Node {
     url: String,
     failures: u32,
     rests_until: Option<Instant>,
+    limit: Limit,
 }
 
 impl Nodes {
     /// Hosts that nothing is known of yet.
     pub(crate) fn new(urls: Vec<String>) -> Self {
-        Self(urls.into_iter().map(|url| Node { url, failures: 0, rests_until: None }).collect())
+        let node = |url| Node { url, failures: 0, rests_until: None, limit: Limit::default() };
+        Self { all: urls.into_iter().map(node).collect(), turn: 0 }
     }
 
-    /// The places of all hosts, in the order in which to try them: those that do not rest as they are listed, then
-    /// the others, the soonest awake first.
+    /// The places of all hosts, in the order in which to try them: those that do not rest in turn, then the others,
+    /// the soonest awake first.
     pub(crate) fn order(&self, now: Instant) -> Vec<usize> {
-        let mut order: Vec<usize> = (0..self.0.len()).collect();
-        order.sort_by_key(|&at| self.0[at].rests_until.filter(|until| *until > now));
+        let count = self.all.len();
+        let mut order: Vec<usize> = (0..count).map(|step| (self.turn + step) % count).collect();
+        order.sort_by_key(|&at| self.all[at].rests_until.filter(|until| *until > now));
         order
     }
 
+    /// The order for a request that goes out now.
+    pub(crate) fn take_turn(&mut self, now: Instant) -> Vec<usize> {
+        let order = self.order(now);
+        self.turn = order.first().map_or(0, |first| (first + 1) % self.all.len());
+        order
+    }
+
+    /// How many there are.
+    pub(crate) fn count(&self) -> usize {
+        self.all.len()
+    }
+
     pub(crate) fn url(&self, at: usize) -> &str {
-        &self.0[at].url
+        &self.all[at].url
+    }
+
+    /// How large a body may be for the host whose turn it is.
+    pub(crate) fn most(&self, configured: usize, now: Instant) -> usize {
+        self.order(now).first().map_or(configured, |&first| self.all[first].limit.most(configured, now))
+    }
+
+    /// The host's limit of a body's size.
+    pub(crate) fn limit(&mut self, at: usize) -> &mut Limit {
+        &mut self.all[at].limit
     }
 
     /// The host was reached.
     pub(crate) fn reached(&mut self, at: usize) {
-        self.0[at].failures = 0;
-        self.0[at].rests_until = None;
+        self.all[at].failures = 0;
+        self.all[at].rests_until = None;
     }
 
     /// The host was not reached, or did not answer: after n times it rests 2^(n-1) seconds, 30 at most.
     pub(crate) fn failed(&mut self, at: usize, now: Instant) {
-        let node = &mut self.0[at];
+        let node = &mut self.all[at];
         let rest = Duration::from_secs(1 << node.failures.min(5)).min(LONGEST_REST);
         node.failures = node.failures.saturating_add(1);
         node.rests_until = Some(now + rest);
@@ -80,9 +112,29 @@ pub(crate) fn base_url(written: &str) -> Result<String, String> {
     Ok(format!("{scheme}://{authority}{}", uri.path().trim_end_matches('/')))
 }
 
+/// Whether a base URL is of this machine.
+pub(crate) fn is_loopback(base: &str) -> bool {
+    let uri: Option<Uri> = base.parse().ok();
+    let Some(host) = uri.as_ref().and_then(Uri::host) else { return false };
+    let address = host.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>();
+    host == "localhost" || address.is_ok_and(|address| address.is_loopback())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn loopback_is_told_from_the_network() {
+        for base in ["http://localhost:9200", "http://127.0.0.1:9200", "http://127.8.0.1", "https://[::1]:9200/search"]
+        {
+            assert!(is_loopback(base), "{base}");
+        }
+        for base in ["http://localhost.example", "http://10.0.0.1:9200", "https://[2001:db8::7]", "https://search:9200"]
+        {
+            assert!(!is_loopback(base), "{base}");
+        }
+    }
 
     #[test]
     fn hosts_are_taken_with_ports_paths_and_slashes() {
@@ -120,6 +172,19 @@ mod tests {
         {
             assert!(base_url(written).unwrap_err().contains("is no URL"), "{written}");
         }
+    }
+
+    #[test]
+    fn hosts_take_turns_and_one_that_rests_is_left_out() {
+        let start = Instant::now();
+        let mut nodes = Nodes::new(["a", "b", "c"].map(str::to_owned).to_vec());
+        let firsts = |nodes: &mut Nodes| (0..4).map(|_| nodes.take_turn(start)[0]).collect::<Vec<_>>();
+        assert_eq!(firsts(&mut nodes), [0, 1, 2, 0]);
+        assert_eq!(nodes.order(start), [1, 2, 0]);
+        nodes.failed(1, start);
+        assert_eq!(firsts(&mut nodes), [2, 0, 2, 0]);
+        nodes.limit(2).refused(500, start);
+        assert_eq!((nodes.most(1000, start), nodes.order(start)), (250, vec![2, 0, 1]));
     }
 
     #[test]

@@ -1,12 +1,15 @@
 //! The config: as it is written, and as it is used.
 
+use std::collections::BTreeMap;
 use std::fmt;
 
 use metricast_sdk::PublishError;
 use serde::Deserialize;
 
+use crate::labels::{Label, Labels};
 use crate::layout::Layout;
 use crate::nodes;
+use crate::units::{Size, Span};
 
 /// JSON Schema of [`Config`].
 pub(crate) const SCHEMA: &str = include_str!("../config.schema.json");
@@ -25,6 +28,12 @@ pub struct Config {
     /// Elastic's own scheme of names.
     #[serde(default)]
     pub data_stream: Option<DataStream>,
+    /// Whether the plugin puts the index template; else a person does.
+    #[serde(default = "yes")]
+    pub manage_template: bool,
+    /// How long documents are kept; for ever where nothing is said.
+    #[serde(default)]
+    pub retention: Option<Span>,
     /// Sent as `ApiKey`.
     #[serde(default)]
     pub api_key: Option<Secret>,
@@ -37,9 +46,61 @@ pub struct Config {
     /// `service.name` of each document.
     #[serde(default)]
     pub service: Option<String>,
+    /// `service.namespace` of each document.
+    #[serde(default)]
+    pub namespace: Option<String>,
+    /// `service.environment` of each document.
+    #[serde(default)]
+    pub environment: Option<String>,
+    /// `service.node.name` of each document.
+    #[serde(default)]
+    pub instance: Option<String>,
     /// `host.name` of each document.
     #[serde(default)]
-    pub host_name: Option<String>,
+    pub host: Option<String>,
+    /// `labels.*` of each document.
+    #[serde(default)]
+    pub labels: BTreeMap<String, Label>,
+    /// How request bodies are compressed.
+    #[serde(default)]
+    pub compression: Option<Compression>,
+    /// The most bytes that a body of `_bulk` has before compression.
+    #[serde(default = "max_body")]
+    pub max_body: Size,
+    /// With daily indices: how long before it was taken in the time of a record may lie.
+    #[serde(default = "max_past")]
+    pub max_past: Span,
+    /// With daily indices: how long after it was taken in the time of a record may lie.
+    #[serde(default = "max_future")]
+    pub max_future: Span,
+}
+
+fn yes() -> bool {
+    true
+}
+
+/// Managed OpenSearch on small machines takes 10 MiB, the least of the limits that servers have by themselves
+/// (<https://docs.aws.amazon.com/opensearch-service/latest/developerguide/limits.html>).
+fn max_body() -> Size {
+    Size(10_000_000)
+}
+
+fn max_past() -> Span {
+    Span::days(90)
+}
+
+fn max_future() -> Span {
+    Span::days(2)
+}
+
+/// How request bodies are compressed.
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
+#[serde(rename_all = "snake_case")]
+pub enum Compression {
+    /// As they are.
+    None,
+    /// `Content-Encoding: gzip`.
+    Gzip,
 }
 
 /// Where documents go.
@@ -95,22 +156,77 @@ pub(crate) struct Options {
     /// The whole value of the header.
     pub(crate) authorization: Option<Secret>,
     pub(crate) layout: Layout,
-    pub(crate) service: Option<String>,
-    pub(crate) host_name: Option<String>,
+    pub(crate) manage_template: bool,
+    pub(crate) retention: Option<Span>,
+    /// Fields that are the same in all documents, by object and name.
+    pub(crate) who: Who,
+    pub(crate) labels: Labels,
+    pub(crate) gzip: bool,
+    /// Bytes before compression.
+    pub(crate) max_body: usize,
+    pub(crate) max_past: Span,
+    pub(crate) max_future: Span,
 }
+
+/// Whose records these are.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Who {
+    pub(crate) service: Option<String>,
+    pub(crate) namespace: Option<String>,
+    pub(crate) environment: Option<String>,
+    pub(crate) instance: Option<String>,
+    pub(crate) host: Option<String>,
+}
+
+/// Below it a batch would go out record by record.
+const LEAST_BODY: u64 = 1_000;
 
 impl TryFrom<&Config> for Options {
     type Error = PublishError;
 
     fn try_from(config: &Config) -> Result<Self, PublishError> {
+        let hosts = hosts(&config.hosts)?;
+        let gzip = match config.compression {
+            Some(compression) => compression == Compression::Gzip,
+            None => !hosts.iter().all(|host| nodes::is_loopback(host)),
+        };
         Ok(Self {
-            hosts: hosts(&config.hosts)?,
+            hosts,
             authorization: authorization(config)?,
             layout: Layout::try_from(config)?,
-            service: not_empty("service", config.service.as_ref())?,
-            host_name: not_empty("host_name", config.host_name.as_ref())?,
+            manage_template: config.manage_template,
+            retention: config.retention.clone(),
+            who: Who::try_from(config)?,
+            labels: Labels::try_from(&config.labels)?,
+            gzip,
+            max_body: most(config.max_body)?,
+            max_past: config.max_past.clone(),
+            max_future: config.max_future.clone(),
         })
     }
+}
+
+impl TryFrom<&Config> for Who {
+    type Error = PublishError;
+
+    fn try_from(config: &Config) -> Result<Self, PublishError> {
+        Ok(Self {
+            service: not_empty("service", config.service.as_ref())?,
+            namespace: not_empty("namespace", config.namespace.as_ref())?,
+            environment: not_empty("environment", config.environment.as_ref())?,
+            instance: not_empty("instance", config.instance.as_ref())?,
+            host: not_empty("host", config.host.as_ref())?,
+        })
+    }
+}
+
+fn most(max_body: Size) -> Result<usize, PublishError> {
+    let Size(bytes) = max_body;
+    if bytes < LEAST_BODY {
+        let what = format_args!("{bytes} bytes have no room for a document: at least {LEAST_BODY}");
+        return Err(PublishError::misconfigured("max_body", what));
+    }
+    Ok(usize::try_from(bytes).unwrap_or(usize::MAX))
 }
 
 fn hosts(written: &[String]) -> Result<Vec<String>, PublishError> {

@@ -26,7 +26,11 @@ fn every_default_is_the_one_that_the_schema_states() {
     let properties = &schema["properties"];
     let least = json!({ "hosts": ["http://search:9200"], "index_prefix": "shop" });
     let mut stated = least.clone();
-    stated["indices"] = properties["indices"]["default"].clone();
+    let with_default = properties.as_object().unwrap().iter().filter_map(|(key, of)| Some((key, of.get("default")?)));
+    for (key, default) in with_default {
+        stated[key] = default.clone();
+    }
+    assert_eq!(stated.as_object().unwrap().len(), 7, "{stated}");
     assert_eq!(parsed(&stated), parsed(&least));
     let namespace = &properties["data_stream"]["properties"]["namespace"]["default"];
     assert_eq!(namespace, DataStream::default().namespace.as_str());
@@ -38,13 +42,29 @@ fn every_default_is_the_one_that_the_schema_states() {
 fn a_whole_config_is_taken() {
     let options = options(&json!({
         "hosts": ["https://a:9200/", "https://b/search"], "index_prefix": "shop", "api_key": "bWV0cmljYXN0",
-        "service": "checkout", "host_name": "web-1",
+        "service": "checkout", "host": "web-1",
     }));
     assert_eq!(options.hosts, ["https://a:9200", "https://b/search"]);
     assert_eq!(options.authorization.unwrap().expose(), "ApiKey bWV0cmljYXN0");
     assert_eq!(options.layout.streams(), ["shop-event", "shop-network"]);
     assert_eq!(options.layout.patterns(), ["shop-event", "shop-network"]);
     assert_eq!(options.layout.template(), "shop-metricast");
+}
+
+#[test]
+fn bodies_are_compressed_where_they_leave_this_machine() {
+    for (hosts, written, gzip) in [
+        (json!(["http://127.0.0.1:9200"]), None, false),
+        (json!(["http://127.0.0.1:9200", "http://search:9200"]), None, true),
+        (json!(["https://search:9200"]), Some("none"), false),
+        (json!(["http://localhost:9200"]), Some("gzip"), true),
+    ] {
+        let mut config = json!({ "hosts": hosts, "index_prefix": "shop" });
+        if let Some(written) = written {
+            config["compression"] = json!(written);
+        }
+        assert_eq!(options(&config).gzip, gzip, "{config}");
+    }
 }
 
 #[test]
@@ -124,6 +144,35 @@ fn keys_that_do_not_go_together_are_named() {
         ),
         (json!({ "api_key": "a\nb" }), "api_key: is one line of visible ASCII characters"),
         (json!({ "service": "" }), "service: is empty: leave the key out"),
+        (
+            json!({ "max_body": "10 MB" }),
+            "max_body: \"10 MB\" is no size: write a number of bytes, or a size such as \"10MB\" or \"8MiB\"",
+        ),
+        (json!({ "max_body": 10 }), "max_body: 10 bytes have no room for a document: at least 1000"),
+        (
+            json!({ "retention": "1 month" }),
+            "retention: \"1 month\" is no time: write days or hours, such as \"30d\" or \"12h\"",
+        ),
+        (json!({ "compression": "zstd" }), "compression: unknown variant `zstd`, expected `none` or `gzip`"),
+        (json!({ "labels": { "a": "" } }), "labels.a: is empty: leave the key out"),
+        (
+            json!({ "labels": { "a": 7 } }),
+            "labels.a: invalid type: integer `7`, expected a text, or an attribute as { attribute = \"tenant\" }",
+        ),
+        (
+            json!({ "labels": { "a": { "atribute": "x" } } }),
+            "labels.a.atribute: unknown field `atribute`, expected one of `attribute`, `allow`, `max`",
+        ),
+        (
+            json!({ "labels": { "a.b": "x", "a_b": "y" } }),
+            "labels.a_b: both it and \"a.b\" are labels.a_b in a document: name one otherwise",
+        ),
+        (
+            json!({ "labels": { "a": { "attribute": "x" }, "b": { "attribute": "x" } } }),
+            "labels.b: the attribute \"x\" is labels.a already",
+        ),
+        (json!({ "labels": { "a": { "attribute": "" } } }), "labels.a: attribute is empty: write the key of one"),
+        (json!({ "labels": { "": "x" } }), "labels.: a label has a name, without a NUL"),
         (json!({ "indices": "weekly" }), "indices: unknown variant `weekly`, expected `data_streams` or `daily`"),
         (json!({ "index_prefx": "a" }), "index_prefx: unknown key; did you mean `index_prefix`?"),
     ] {

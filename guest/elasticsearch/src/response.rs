@@ -9,12 +9,14 @@
 //! | any other from 500 on | sent again, and in doubt |
 //! | any other | rejected, in the server's words |
 //!
-//! A response of another shape, or for another number of records, leaves all of them in doubt.
+//! A response of another shape, or for another number of records, leaves all of them in doubt; an item of another shape
+//! its record.
 
 use metricast_sdk::{PublishError, Rejection};
 use serde::Deserialize;
+use serde_json::Value;
 
-use crate::cause::Cause;
+use crate::cause::{Cause, shortened};
 use crate::tally::Tally;
 
 /// Types of errors that have the status of a bad record and speak of the index or the cluster: it is closed, or has
@@ -34,24 +36,80 @@ struct Item {
 #[derive(Deserialize)]
 struct Answer {
     status: u16,
+    /// Only where it was asked for.
+    #[serde(rename = "_index", default)]
+    index: Option<String>,
     #[serde(default)]
     error: Option<Cause>,
 }
+
+/// An item as it is where nothing is wrong with it, and where the index was not asked for.
+const TAKEN: &[u8] = br#"{"create":{"status":201}}"#;
 
 /// Adds what a 2xx response says of the records `rows` to the tally.
 ///
 /// # Errors
 /// Why the response says nothing: the outcome of all records is in doubt.
 pub(crate) fn classify(body: &[u8], rows: &[u32], tally: &mut Tally) -> Result<(), String> {
-    let bulk: Bulk =
-        serde_json::from_slice(body).map_err(|error| format!("the answer to _bulk cannot be read: {error}"))?;
-    if bulk.items.len() != rows.len() {
-        return Err(format!("the answer to _bulk is for {} records, not {}", bulk.items.len(), rows.len()));
+    if all_taken(body) == Some(rows.len()) {
+        tally.receipt.accepted += rows.len() as u32;
+        return Ok(());
     }
-    for (&row, Item { create }) in rows.iter().zip(bulk.items) {
-        tally.add(row, fate(create));
+    let items = match serde_json::from_slice::<Bulk>(body) {
+        Ok(bulk) => bulk.items.into_iter().map(|item| fate(item.create)).collect(),
+        Err(error) => one_by_one(body, &error)?,
+    };
+    if items.len() != rows.len() {
+        return Err(format!("the answer to _bulk is for {} records, not {}", items.len(), rows.len()));
+    }
+    for (&row, (fate, index)) in rows.iter().zip(items) {
+        tally.add(row, fate);
+        if let Some(index) = index.filter(|index| !index.starts_with(BACKING)) {
+            tally.went_to_plain_index(index);
+        }
     }
     Ok(())
+}
+
+/// What the names of the indices behind data streams begin with.
+const BACKING: &str = ".ds-";
+
+/// For how many records a response is that says of each only that it was taken.
+fn all_taken(body: &[u8]) -> Option<usize> {
+    let mut rest = body.strip_prefix(br#"{"items":["#)?;
+    let mut count = 0;
+    loop {
+        rest = rest.strip_prefix(TAKEN)?;
+        count += 1;
+        match rest.split_first()? {
+            (b',', more) => rest = more,
+            (b']', b"}") => return Some(count),
+            _ => return None,
+        }
+    }
+}
+
+/// Where one item has another form than it should, the others say what they say all the same.
+fn one_by_one(body: &[u8], error: &serde_json::Error) -> Result<Vec<(Fate, Option<String>)>, String> {
+    #[derive(Deserialize)]
+    struct Items {
+        items: Vec<Value>,
+    }
+    let Ok(Items { items }) = serde_json::from_slice(body) else {
+        if serde_json::from_slice::<Value>(body).is_ok() {
+            return Err(format!("the answer to _bulk cannot be read: {error}"));
+        }
+        let told = shortened(String::from_utf8_lossy(body).trim().to_owned());
+        return Err(format!("the answer to _bulk is none of Elasticsearch or OpenSearch: {told:?}"));
+    };
+    let one = |item: Value| {
+        if let Ok(item) = Item::deserialize(&item) {
+            return fate(item.create);
+        }
+        let told = format!("an item of the answer to _bulk cannot be read: {}", shortened(item.to_string()));
+        (Fate::InDoubt(PublishError::unavailable(told)), None)
+    };
+    Ok(items.into_iter().map(one).collect())
 }
 
 /// What becomes of a record.
@@ -66,10 +124,15 @@ pub(crate) enum Fate {
     Homeless(PublishError),
 }
 
-fn fate(Answer { status, error }: Answer) -> Fate {
-    if matches!(status, 200 | 201) {
-        return Fate::Accepted;
+/// What becomes of it, and where it went.
+fn fate(Answer { status, index, error }: Answer) -> (Fate, Option<String>) {
+    match status {
+        200 | 201 => (Fate::Accepted, index),
+        _ => (not_taken(status, error), None),
     }
+}
+
+fn not_taken(status: u16, error: Option<Cause>) -> Fate {
     let cause = error.unwrap_or_default();
     let unavailable = || PublishError::unavailable(cause.told(status));
     match (status, cause.kind.as_str()) {

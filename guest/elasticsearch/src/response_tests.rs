@@ -82,14 +82,64 @@ fn a_stream_that_is_gone_is_noticed() {
 
 #[test]
 fn another_shape_or_number_says_nothing() {
-    for body in ["", "{", "[]", "{}", "<html>", r#"{"items": [{"index": {"status": 201}}]}"#, r#"{"items": []}"#] {
+    for body in ["", "{", "[]", "{}", "<html>", r#"{"items": {}}"#, r#"{"items": []}"#] {
         let mut tally = Tally::default();
         assert!(classify(body.as_bytes(), &[0], &mut tally).is_err(), "{body}");
         assert_eq!(tally.receipt, Receipt::default(), "{body}");
     }
+    let told = classify(b"<html>It works!</html>\n", &[0], &mut Tally::default()).unwrap_err();
+    assert_eq!(told, "the answer to _bulk is none of Elasticsearch or OpenSearch: \"<html>It works!</html>\"");
     let two = json!({ "errors": false, "items": [item(201, ""), item(201, "")] }).to_string();
     let told = classify(two.as_bytes(), &[0, 1, 2], &mut Tally::default()).unwrap_err();
     assert_eq!(told, "the answer to _bulk is for 2 records, not 3");
+}
+
+#[test]
+fn an_item_of_another_shape_leaves_the_others_what_they_are() {
+    let strange = [
+        json!({ "create": { "status": 400, "error": "a text" } }),
+        json!({ "create": {} }),
+        json!({ "index": { "status": 201 } }),
+        json!(null),
+    ];
+    for item in strange {
+        let body = json!({ "items": [{ "create": { "status": 201 } }, item, { "create": { "status": 409, "error": { "type": "version_conflict_engine_exception" } } }] });
+        let mut tally = Tally::default();
+        classify(body.to_string().as_bytes(), &[0, 1, 2], &mut tally).unwrap();
+        let expected = Receipt { accepted: 2, retryable: vec![1], in_doubt: vec![1], ..Receipt::default() };
+        assert_eq!(tally.answer(&batch(3)), Ok(expected), "{item}");
+    }
+    let untyped = json!({ "items": [{ "create": { "status": 400, "error": { "type": null, "reason": null } } }] });
+    let mut tally = Tally::default();
+    classify(untyped.to_string().as_bytes(), &[0], &mut tally).unwrap();
+    assert_eq!(tally.receipt.rejected, [Rejection { index: 0, reason: "400".into() }]);
+}
+
+#[test]
+fn an_answer_without_a_fault_is_counted_to_the_last_item() {
+    let taken = |count: usize| json!({ "items": vec![json!({ "create": { "status": 201 } }); count] }).to_string();
+    for count in [1, 2, 1000] {
+        assert_eq!(all_taken(taken(count).as_bytes()), Some(count));
+    }
+    let whole = taken(2);
+    for end in 0..whole.len() {
+        assert_eq!(all_taken(&whole.as_bytes()[..end]), None, "{}", &whole[..end]);
+    }
+    assert_eq!(all_taken(format!("{whole} ").as_bytes()), None);
+    assert_eq!(all_taken(br#"{"items":[]}"#), None);
+}
+
+#[test]
+fn a_document_in_a_plain_index_is_noticed() {
+    let item = |index: &str| json!({ "create": { "_index": index, "status": 201 } });
+    let body = json!({ "items": [item(".ds-shop-event-000001"), item("shop-event")] }).to_string();
+    let mut tally = Tally::default();
+    classify(body.as_bytes(), &[0, 1], &mut tally).unwrap();
+    assert_eq!((tally.homeless, tally.plain.as_deref(), tally.receipt.accepted), (true, Some("shop-event"), 2));
+    let body = json!({ "items": [item(".ds-shop-event-000001")] }).to_string();
+    let mut tally = Tally::default();
+    classify(body.as_bytes(), &[0], &mut tally).unwrap();
+    assert!(!tally.homeless);
 }
 
 proptest! {

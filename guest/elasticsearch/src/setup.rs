@@ -1,39 +1,111 @@
 //! What must stand before the first document: the template, and with data streams the streams.
 //!
 //! A write to a name without a template makes a plain index with guessed mappings, for good. So the template is put,
-//! each stream is made where the server has a way to ask for that, and then the server itself must say that the name
-//! is a data stream and that the template in force is ours.
+//! the server must say that it is the one in force, each stream is made where the server has a way to ask for that, and
+//! then the server itself must say that the name is a data stream.
 
-use metricast_sdk::PublishError;
+use std::fmt;
+
 use metricast_sdk::http::Response;
+use metricast_sdk::{PublishError, log};
 use serde::Deserialize;
+use serde::de::IgnoredAny;
+use serde_json::Value;
 
 use crate::cause::{Cause, refusal};
 use crate::client::{Ask, Client, Deadline};
+use crate::collision;
 use crate::engine::Engine;
 use crate::layout::Layout;
-use crate::template;
+use crate::options::Options;
+use crate::retention;
+use crate::template::{Standing, Template};
 
 /// Puts the template and makes the streams, and says what server this is.
-pub(crate) fn prepare(client: &mut Client, layout: &Layout, deadline: Deadline) -> Result<Engine, PublishError> {
+pub(crate) fn prepare(client: &mut Client, options: &Options, deadline: Deadline) -> Result<Engine, PublishError> {
     let engine = Engine::detect(client, deadline)?;
-    put_template(client, layout, engine, deadline)?;
+    retention::check(options, engine)?;
+    let layout = &options.layout;
+    if options.manage_template {
+        put_template(client, options, engine, deadline)?;
+        collision::check(client, layout, deadline)?;
+    }
     for stream in layout.streams() {
         let made = make_stream(client, stream, deadline)?;
         check_kind(client, layout, stream, made, deadline)?;
-        check_template(client, layout, stream, deadline)?;
+    }
+    if options.manage_template {
+        retention::keep(client, options, engine, deadline)?;
     }
     Ok(engine)
 }
 
-fn put_template(client: &mut Client, layout: &Layout, engine: Engine, deadline: Deadline) -> Result<(), PublishError> {
-    let path = format!("/_index_template/{}", layout.template());
-    let body = template::body(layout, engine).to_string();
-    let response = client.send(&Ask::put(&path, body.as_bytes()), deadline)?;
+/// The template of a name, as the server has it.
+pub(crate) fn find_template(
+    client: &mut Client,
+    name: &str,
+    deadline: Deadline,
+) -> Result<Option<Value>, PublishError> {
+    let path = format!("/_index_template/{name}");
+    let response = client.send(&Ask::get(&path), deadline)?;
+    match response.status {
+        200..300 => {
+            let body: Value = serde_json::from_slice(&response.body).unwrap_or_default();
+            Ok(body.pointer("/index_templates/0/index_template").cloned())
+        }
+        400 | 404 | 405 => Ok(None),
+        _ => Err(not_allowed(refusal(&format!("GET {path}"), &response))),
+    }
+}
+
+/// Puts the template where there is none or an older one. One that a person has changed or made stays as it is.
+fn put_template(
+    client: &mut Client,
+    options: &Options,
+    engine: Engine,
+    deadline: Deadline,
+) -> Result<(), PublishError> {
+    let ours = Template::new(options, engine);
+    let name = &ours.name;
+    let left = |what: &str| log::info(format_args!("the index template {name} {what}: it is left as it is"));
+    match find_template(client, name, deadline)?.map(|there| ours.against(&there)) {
+        None => {}
+        Some(Standing::Outdated) => {
+            log::info(format_args!(
+                "the index template {name} is of an older metricast or another config, and is put anew; what is there \
+                 keeps its mappings until it is rolled over"
+            ));
+        }
+        Some(Standing::Same) => return Ok(()),
+        Some(Standing::Edited(parts)) => {
+            left(&format!("was changed by hand ({})", parts.join(", ")));
+            return Ok(());
+        }
+        Some(Standing::Newer) => {
+            left("is of a newer metricast");
+            return Ok(());
+        }
+        Some(Standing::Foreign) => {
+            left("is not of metricast's making");
+            return Ok(());
+        }
+    }
+    let path = format!("/_index_template/{name}");
+    let response = client.send(&Ask::put(&path, ours.body.to_string().as_bytes()), deadline)?;
     match response.status {
         200..300 => Ok(()),
-        400 | 404 | 405 => Err(template_refused(&response, layout)),
-        _ => Err(refusal(&format!("PUT {path}"), &response)),
+        400 | 404 | 405 => Err(template_refused(&response, &options.layout)),
+        _ => Err(not_allowed(refusal(&format!("PUT {path}"), &response))),
+    }
+}
+
+fn not_allowed(error: PublishError) -> PublishError {
+    match error {
+        PublishError::Unauthorized(told) => PublishError::Unauthorized(format!(
+            "{told}: allow what metricast check --print role shows, or let a person put the template (metricast check \
+             --print template) and write manage_template = false"
+        )),
+        other => other,
     }
 }
 
@@ -70,12 +142,51 @@ fn make_stream(client: &mut Client, stream: &str, deadline: Deadline) -> Result<
     }
 }
 
-#[derive(Default, Deserialize)]
-#[serde(default)]
-struct Resolved {
-    indices: Vec<serde::de::IgnoredAny>,
-    aliases: Vec<serde::de::IgnoredAny>,
-    data_streams: Vec<serde::de::IgnoredAny>,
+/// What stands under a name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    DataStream,
+    Alias,
+    PlainIndex,
+    Absent,
+}
+
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::DataStream => "a data stream",
+            Self::Alias => "an alias",
+            Self::PlainIndex => "a plain index",
+            Self::Absent => "not there",
+        })
+    }
+}
+
+impl Kind {
+    /// What an answer to `GET /_resolve/index/NAME` says.
+    pub(crate) fn of(response: &Response) -> Option<Self> {
+        #[derive(Default, Deserialize)]
+        #[serde(default)]
+        struct Resolved {
+            indices: Vec<IgnoredAny>,
+            aliases: Vec<IgnoredAny>,
+            data_streams: Vec<IgnoredAny>,
+        }
+        let found: Resolved = match response.status {
+            200..300 => serde_json::from_slice(&response.body).ok()?,
+            404 => return Some(Self::Absent),
+            _ => return None,
+        };
+        Some(if !found.data_streams.is_empty() {
+            Self::DataStream
+        } else if !found.aliases.is_empty() {
+            Self::Alias
+        } else if !found.indices.is_empty() {
+            Self::PlainIndex
+        } else {
+            Self::Absent
+        })
+    }
 }
 
 fn check_kind(
@@ -87,57 +198,23 @@ fn check_kind(
 ) -> Result<(), PublishError> {
     let path = format!("/_resolve/index/{stream}");
     let response = client.send(&Ask::get(&path), deadline)?;
-    let found: Resolved = match response.status {
-        200..300 => serde_json::from_slice(&response.body).unwrap_or_default(),
-        404 => Resolved::default(),
-        _ => return Err(refusal(&format!("GET {path}"), &response)),
-    };
-    let no_stream = |is: &str| {
-        let what = format_args!(
-            "{stream} is {is} and must be a data stream: choose another name, or move what is there out of the way"
-        );
-        Err(PublishError::misconfigured(layout.key(), what))
-    };
-    match (found, made) {
-        (Resolved { data_streams, .. }, _) if !data_streams.is_empty() => Ok(()),
-        (Resolved { aliases, .. }, _) if !aliases.is_empty() => no_stream("an alias"),
-        (Resolved { indices, .. }, _) if !indices.is_empty() => no_stream("a plain index"),
-        (_, Made::ByItself) => Ok(()),
-        (_, Made::No(PublishError::Misconfigured(why))) => Err(PublishError::misconfigured(
-            layout.key(),
-            format_args!("the data stream {stream} cannot be made: {why}"),
+    let Some(kind) = Kind::of(&response) else { return Err(refusal(&format!("GET {path}"), &response)) };
+    let fault = |what: fmt::Arguments<'_>| Err(PublishError::misconfigured(layout.key(), what));
+    match (kind, made) {
+        (Kind::DataStream, _) | (Kind::Absent, Made::ByItself) => Ok(()),
+        (Kind::Alias | Kind::PlainIndex, _) => fault(format_args!(
+            "{stream} is {kind} and must be a data stream: choose another name, or move what is there out of the way"
         )),
-        (_, Made::No(error)) => Err(error),
-        (_, Made::Yes) => Err(PublishError::unavailable(format!("the data stream {stream} was made and is not there"))),
+        (Kind::Absent, Made::No(PublishError::Misconfigured(why))) => {
+            fault(format_args!("the data stream {stream} cannot be made: {why}"))
+        }
+        (Kind::Absent, Made::No(error)) => Err(error),
+        (Kind::Absent, Made::Yes) => {
+            Err(PublishError::unavailable(format!("the data stream {stream} was made and is not there")))
+        }
     }
 }
 
-/// A template of a higher priority that takes the same names would shape the streams in our stead.
-fn check_template(client: &mut Client, layout: &Layout, stream: &str, deadline: Deadline) -> Result<(), PublishError> {
-    #[derive(Default, Deserialize)]
-    #[serde(default)]
-    struct Streams {
-        data_streams: Vec<Stream>,
-    }
-    #[derive(Default, Deserialize)]
-    #[serde(default)]
-    struct Stream {
-        template: String,
-    }
-    let response = client.send(&Ask::get(&format!("/_data_stream/{stream}")), deadline)?;
-    if !response.is_success() {
-        // Not every server or role lets streams be looked at.
-        return Ok(());
-    }
-    let Streams { data_streams } = serde_json::from_slice(&response.body).unwrap_or_default();
-    match data_streams.first() {
-        Some(Stream { template }) if !template.is_empty() && *template != layout.template() => {
-            let what = format_args!(
-                "the index template {template:?} takes {stream} before ours, {:?}: lower its priority or narrow its patterns",
-                layout.template()
-            );
-            Err(PublishError::misconfigured(layout.key(), what))
-        }
-        _ => Ok(()),
-    }
-}
+#[cfg(test)]
+#[path = "setup_tests.rs"]
+mod tests;

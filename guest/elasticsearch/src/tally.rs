@@ -10,6 +10,8 @@ pub(crate) struct Tally {
     trouble: Option<PublishError>,
     /// An index or stream is not there any more.
     pub(crate) homeless: bool,
+    /// A plain index that documents went to where a data stream should be.
+    pub(crate) plain: Option<String>,
 }
 
 impl Tally {
@@ -26,6 +28,12 @@ impl Tally {
     pub(crate) fn in_doubt(&mut self, rows: &[u32], why: PublishError) {
         self.receipt.in_doubt.extend_from_slice(rows);
         self.again(rows, why);
+    }
+
+    /// A document was written into a plain index: the stream and its template are gone.
+    pub(crate) fn went_to_plain_index(&mut self, index: String) {
+        self.homeless = true;
+        self.plain.get_or_insert(index);
     }
 
     /// The answer for the whole batch. Where no record came through and none is in doubt, it is the error that all
