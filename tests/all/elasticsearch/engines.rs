@@ -130,6 +130,7 @@ on_each_engine! {
         a_bulk_without_a_newline_at_its_end_is_refused_whole,
         a_time_in_seconds_is_taken_for_milliseconds,
         a_time_outside_1970_to_2262_is_refused,
+        an_attribute_without_a_name_is_taken,
         localhost_is_no_ip,
         a_number_of_64_bits_fits_a_long_only_where_malformed_ones_are_ignored,
     }

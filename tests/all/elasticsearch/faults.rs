@@ -219,11 +219,10 @@ fn a_stream_that_is_gone_is_made_anew_before_the_next_batch() {
 fn a_document_that_the_server_cannot_read_is_rejected_alone() {
     let malformed =
         json!({ "error": { "type": "illegal_argument_exception", "reason": "Malformed action" }, "status": 400 });
-    let receipt = outcome(move |request| match request.text().contains("test-10\"") {
-        true => Answer::json(400, &malformed),
-        false => all_taken(request),
-    })
-    .unwrap();
+    let bad = move |request: &Request| {
+        if request.text().contains("test-10\"") { Answer::json(400, &malformed) } else { all_taken(request) }
+    };
+    let receipt = outcome(bad).unwrap();
     assert_eq!((receipt.accepted, receipt.retryable.len(), receipt.rejected.len()), (2, 0, 1), "{receipt:?}");
     assert!(receipt.rejected[0].reason.contains("400 illegal_argument_exception Malformed action"), "{receipt:?}");
 }
