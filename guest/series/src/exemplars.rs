@@ -106,6 +106,11 @@ impl Exemplars {
         }
     }
 
+    /// How many there are.
+    pub(crate) fn len(&self) -> usize {
+        self.kept.len()
+    }
+
     /// The exemplar of a place.
     pub(crate) fn get(&self, place: usize) -> Option<&Exemplar> {
         self.kept.get(&place)

@@ -58,6 +58,11 @@ impl LabelTable {
         self.rows.width
     }
 
+    /// How many bytes all values have.
+    pub(crate) fn text_len(&self) -> usize {
+        self.rows.text.len()
+    }
+
     /// The values of a row.
     ///
     /// # Panics

@@ -10,6 +10,7 @@ use crate::view::FamilyView;
 
 /// Appends the whole exposition of the time `now`, seconds since the Unix epoch, to `out`.
 pub fn encode(registry: &Registry, now: f64, out: &mut Vec<u8>) {
+    out.reserve_exact(samples::size(registry));
     registry.visit(now, |family| {
         metadata(&family, out);
         samples::encode(&family, true, out);

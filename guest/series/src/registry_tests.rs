@@ -232,3 +232,25 @@ metricast_series_overflow_total{family="runs"} 0
 "#;
     assert_eq!(page(&registry), expected);
 }
+
+#[test]
+fn a_large_page_is_made_without_growing_its_buffer() {
+    let mut builder = Registry::builder(SeriesLimit::default());
+    builder.constant_label("region", "eu").expect("a label");
+    let buckets = Buckets::new(&crate::histogram::EVENT_SECONDS).expect("a layout");
+    let took = named("took_seconds").unit("seconds").label("name").label("status");
+    let took = builder.histogram(took, buckets, HistogramForm::Classic).expect("a family");
+    let runs = builder.counter(named("runs").label("name")).expect("a family");
+    let mut registry = builder.build();
+    for name in (0..1000).map(|name| format!("event-{name}")) {
+        let histogram = registry.histogram(took, &[&name, "completed"]);
+        registry.observe(histogram, 0.123_456_789);
+        let counter = registry.counter(runs, &[&name]);
+        registry.add(counter, 123_456_789, 1);
+    }
+    let mut page = Vec::new();
+    text::encode(&registry, 0.0, &mut page);
+    let expected = crate::samples::size(&registry);
+    assert_eq!(page.capacity(), expected);
+    assert!(expected - page.len() < page.len() / 5, "{expected} for {}", page.len());
+}

@@ -4,7 +4,17 @@
 use crate::escape;
 use crate::exemplars::Exemplar;
 use crate::number;
+use crate::registry::Registry;
 use crate::view::{FamilyView, HistogramView, Value};
+
+/// About how many bytes the sample lines of all families have.
+///
+/// A page is made in one piece that can be most of a sandbox's memory. A buffer that grows as it is filled would need up
+/// to three times as much.
+pub(crate) fn size(registry: &Registry) -> usize {
+    // A suffix, a bound, a count, and what is between them.
+    registry.families().map(|family| family.text_size(family.descriptor.name().len() + 30)).sum()
+}
 
 /// Appends the sample lines of a family, with the exemplars of counters and buckets where the format has them.
 pub(crate) fn encode(family: &FamilyView<'_>, with_exemplars: bool, out: &mut Vec<u8>) {
@@ -37,13 +47,12 @@ fn histogram<'a>(
     exemplar: impl Fn(usize) -> Option<&'a Exemplar>,
     out: &mut Vec<u8>,
 ) {
+    let separator: &[u8] = if labels.is_empty() { b"le=\"" } else { b",le=\"" };
+    let line = [name.as_bytes(), b"_bucket{", labels, separator].concat();
     let mut count = 0_u64;
     for (bucket, (le, here)) in view.buckets.labels().iter().zip(view.counts).enumerate() {
         count += here;
-        out.extend_from_slice(name.as_bytes());
-        out.extend_from_slice(b"_bucket{");
-        out.extend_from_slice(labels);
-        out.extend_from_slice(if labels.is_empty() { b"le=\"" } else { b",le=\"" });
+        out.extend_from_slice(&line);
         out.extend_from_slice(le.as_bytes());
         out.extend_from_slice(b"\"} ");
         number::unsigned(count, out);

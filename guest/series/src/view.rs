@@ -102,6 +102,25 @@ impl<'a> FamilyView<'a> {
         own.chain(constants).filter(|(_, value)| !value.is_empty())
     }
 
+    /// About how many bytes the page of this family has, where each line has its labels and so many bytes besides: more
+    /// than enough, as long as few characters are escaped.
+    pub(crate) fn text_size(&self, beside_labels: usize) -> usize {
+        let lines = match self.cells {
+            CellsView::Histograms(histograms) => histograms.buckets.width() + 2,
+            CellsView::Counters(_) | CellsView::Gauges(_) => 1,
+        };
+        let rows = self.labels.len() as usize;
+        lines * (self.label_size() + rows * beside_labels) + self.exemplars.len() * 160
+    }
+
+    /// About how many bytes the names and values of all labels have with what stands around them, once for each series.
+    pub(crate) fn label_size(&self) -> usize {
+        let around = 4;
+        let own: usize = self.descriptor.label_names().map(|name| name.len() + around).sum();
+        let constants: usize = self.page.constants.iter().map(|(name, value)| name.len() + value.len() + around).sum();
+        self.labels.text_len() + self.labels.len() as usize * (own + constants)
+    }
+
     /// When a series started, if that is known.
     pub(crate) fn start(&self, row: u32) -> Option<f64> {
         Some(self.starts[row as usize]).filter(|start| *start > 0.0)

@@ -130,7 +130,9 @@ proptest! {
         prop_assert_eq!(restored, Ok(Restored { watermark, reset: vec![], dropped: vec![] }));
         prop_assert_eq!(copy.page(), original.page());
         prop_assert_eq!(copy.messages(), original.messages());
-        prop_assert_eq!(copy.snapshot(watermark), original.snapshot(watermark));
+        let snapshot = original.snapshot(watermark);
+        prop_assert_eq!(copy.snapshot(watermark), snapshot.clone());
+        prop_assert!(snapshot.len() + 200 > original.snapshot(watermark).capacity(), "its memory was taken once");
         // The time of the next series is the caller's to say, and no state.
         let later: Vec<Record> = std::iter::once(Record::Time(5.0)).chain(after).collect();
         let (copy, original) = (copy.with(&later), original.with(&later));

@@ -7,6 +7,8 @@ use crate::view::{CellsView, FamilyView};
 
 /// Appends the registry's state, and the caller's `watermark`, to `out`.
 pub fn write(registry: &Registry, watermark: u64, out: &mut Vec<u8>) {
+    // As a page, it can be a large part of a sandbox's memory.
+    out.reserve_exact(registry.families().map(|view| size(&view)).sum::<usize>() + HEADER);
     out.extend_from_slice(MAGIC);
     out.extend_from_slice(&VERSION.to_le_bytes());
     let checksum_at = out.len();
@@ -17,6 +19,25 @@ pub fn write(registry: &Registry, watermark: u64, out: &mut Vec<u8>) {
     registry.families().for_each(|view| family(&view, out));
     let checksum = crc32fast::hash(&out[checksum_at + 4..]);
     out[checksum_at..checksum_at + 4].copy_from_slice(&checksum.to_le_bytes());
+}
+
+/// More than what stands before the families.
+const HEADER: usize = 32;
+
+/// At most a little more than what a family takes.
+fn size(view: &FamilyView<'_>) -> usize {
+    let names: usize = view.descriptor.label_names().map(|name| name.len() + 4).sum();
+    let (fixed, cells) = match view.cells {
+        CellsView::Counters(cells) => (0, cells.len() * 16),
+        CellsView::Gauges(cells) => (0, cells.len() * 8),
+        CellsView::Histograms(Histograms { buckets, counts, sums, natives, .. }) => {
+            let native: usize = natives.iter().map(|native| 17 + native.counts.len() * 8).sum();
+            (buckets.width() * 8, counts.len() * 8 + sums.len() * 16 + native)
+        }
+    };
+    let row = 12 + view.labels.width() * 4;
+    let rows = view.labels.len() as usize * row + view.labels.text_len();
+    view.descriptor.name().len() + names + fixed + HEADER + rows + cells
 }
 
 fn family(view: &FamilyView<'_>, out: &mut Vec<u8>) {
