@@ -60,7 +60,7 @@ type Answer = Result<Option<Exposition>, CallError>;
 /// Why a scrape has no answer.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 enum Refusal {
-    #[error("the publisher is not open")]
+    #[error("the publisher is not open: its plugin is being opened, has halted (the log says why) or has ended")]
     NotOpen,
     #[error("too many different pages are being made or sent at once; {PAGES} may be")]
     TooMany,
@@ -123,6 +123,7 @@ impl<S: Sandbox> Scraped<S> {
         }
         let instance = calls.instance.borrow_and_update().clone().ok_or(Refusal::NotOpen)?;
         let generation = calls.generation;
+        calls.under_way.retain(|call| call.answer.peek().is_none());
         if let Some(call) = calls.under_way.iter().find(|call| call.is_for(accept, generation)) {
             return Ok(call.answer.clone());
         }

@@ -13,10 +13,14 @@ mod faults;
 mod fields;
 mod flood;
 mod hosts;
+mod labels;
 mod layout;
+mod probing;
 mod program;
 mod redelivery;
+mod retention;
 mod streams;
+mod template;
 
 use std::fs;
 

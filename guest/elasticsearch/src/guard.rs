@@ -45,7 +45,7 @@ mod tests {
     fn where_the_server_does_not_guard_streams_the_index_is_asked_for_now_and_then() {
         let start = Instant::now();
         let mut guard = Guard::new(Engine::OpenSearch, true, start);
-        let plain = "/_bulk?filter_path=error,status,items.*.status,items.*.error";
+        let plain = "/_bulk?timeout=10s&filter_path=error,status,items.*.status,items.*.error";
         let watched = format!("{plain},items.*._index");
         let paths = [0, 30, 31, 59, 60].map(|seconds| guard.path(start + Duration::from_secs(seconds)));
         assert_eq!(paths, [plain, &watched, plain, plain, &watched]);

@@ -14,7 +14,7 @@ use serde_json::json;
 
 use crate::bulk::Ids;
 use crate::cause::{Cause, refusal};
-use crate::client::{Ask, Client, Deadline};
+use crate::client::{Ask, Client, Deadline, Failure};
 use crate::layout::Layout;
 
 /// How many ids are asked for at a time: 1,000 take a real server 54 to 80 ms, and 65,536 are the most that it takes.
@@ -60,7 +60,7 @@ impl Lookup<'_> {
             shards: Option<Shards>,
         }
         let path = format!("/{stream}/_refresh");
-        let response = self.client.send(&Ask::post(&path, b""), self.deadline)?;
+        let response = self.ask(&path, b"")?;
         if response.status == 404 && Cause::of(&response).kind == "index_not_found_exception" {
             return Ok(false);
         }
@@ -79,7 +79,7 @@ impl Lookup<'_> {
             "size": size, "track_total_hits": false, "_source": false, "query": { "ids": { "values": ids } },
         });
         let path = format!("/{stream}/{SEARCH}");
-        let response = self.client.send(&Ask::post(&path, body.to_string().as_bytes()), self.deadline)?;
+        let response = self.ask(&path, body.to_string().as_bytes())?;
         let Found { timed_out, shards, hits } = read(&path, &response)?;
         if timed_out || !matches!(shards, Some(Shards { failed: 0 })) {
             return Err(failed(&path, "not all shards answered"));
@@ -91,6 +91,13 @@ impl Lookup<'_> {
             return Ok(found);
         }
         Ok(hits.hits.into_iter().map(|hit| hit.id).collect())
+    }
+
+    fn ask(&mut self, path: &str, body: &[u8]) -> Result<Response, PublishError> {
+        self.client.send(&Ask::post(path, body), self.deadline).map_err(|failure| match failure {
+            Failure::NotSent(error) => error,
+            Failure::InDoubt(reason) => failed(path, &reason),
+        })
     }
 }
 

@@ -12,8 +12,10 @@ use crate::gzip::Gzip;
 use crate::response;
 use crate::tally::Tally;
 
-/// Only what tells the outcomes: with it a response has a tenth of its size.
-const PATH: &str = "/_bulk?filter_path=error,status,items.*.status,items.*.error";
+/// Only what tells the outcomes: with it a response has a tenth of its size. Where an index has no shard to write to (a
+/// full disk, a node that left), a server waits a minute by itself, longer than a call may take, and the outcome would
+/// be in doubt; told to wait less it says that nothing was written.
+const PATH: &str = "/_bulk?timeout=10s&filter_path=error,status,items.*.status,items.*.error";
 
 /// Types of errors that say that a request is not what `_bulk` reads.
 const UNREADABLE: [&str; 9] = [

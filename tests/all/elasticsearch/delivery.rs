@@ -112,3 +112,11 @@ pub(super) fn an_index_that_is_closed_is_waited_for(engine: &Engine) {
     assert_eq!(publisher.publish(&batch).unwrap().accepted, 1);
     assert_eq!(engine.count("closed-event-2026.11.22"), 2);
 }
+
+pub(super) fn compressed_requests_are_taken(engine: &Engine) {
+    let mut publisher = engine.open("gzip", &json!({ "compression": "gzip" })).unwrap();
+    for batch in real_batches(1000).into_iter().take(2) {
+        assert_eq!(publisher.publish(&batch).unwrap().accepted, 1000);
+    }
+    assert_eq!(engine.count("gzip-*"), 2000);
+}

@@ -113,6 +113,7 @@ on_each_engine! {
         an_index_that_is_blocked_for_writes_is_waited_for,
         an_index_that_may_only_be_read_or_deleted_is_waited_for,
         an_index_that_is_closed_is_waited_for,
+        compressed_requests_are_taken,
     }
     documents::{
         a_count_of_bytes_beyond_63_bits_is_kept_and_fails_nothing,
@@ -129,6 +130,7 @@ on_each_engine! {
         a_bulk_without_a_newline_at_its_end_is_refused_whole,
         a_time_in_seconds_is_taken_for_milliseconds,
         a_time_outside_1970_to_2262_is_refused,
+        an_attribute_without_a_name_is_taken,
         localhost_is_no_ip,
         a_number_of_64_bits_fits_a_long_only_where_malformed_ones_are_ignored,
     }
@@ -138,9 +140,18 @@ on_each_engine! {
         attributes_are_found_by_where_the_server_can_look_for_them,
         fields_that_nobody_mapped_are_kept_and_not_indexed,
     }
+    labels::{
+        labels_can_be_asked_for,
+        who_is_asked_for_by_the_names_of_ecs,
+    }
     layout::{
         one_node_is_enough_for_green,
         daily_indices_are_dated_by_the_record_and_shaped_by_the_template,
+        a_day_far_from_the_arrival_makes_no_index,
+    }
+    probing::{
+        a_server_where_all_stands_is_found_good,
+        a_probe_changes_nothing,
     }
     program::{
         every_real_record_is_one_document,
@@ -161,12 +172,22 @@ on_each_engine_with_data_streams! {
         streams_by_elastics_scheme_win_over_its_own_template,
     }
     program::{
+        an_answer_that_is_lost_before_a_rollover_makes_no_second_document,
         a_name_that_is_taken_ends_with_what_to_do,
+    }
+    redelivery::{
+        a_record_in_doubt_is_not_written_again_after_a_rollover,
+        what_is_missing_after_a_rollover_is_written,
+    }
+    template::{
+        a_template_that_a_person_changed_is_left_as_it_is,
+        a_template_that_a_person_should_have_put_is_missed,
     }
     streams::{
         a_plain_index_of_the_name_is_an_error_of_the_config,
         an_alias_of_the_name_is_an_error_of_the_config,
         a_template_of_the_same_rank_is_an_error_that_names_it,
+        a_template_of_a_higher_rank_is_an_error_that_names_it,
     }
 }
 
@@ -176,8 +197,10 @@ on_each_opensearch! {
         open_search_knows_no_parameter_that_demands_a_data_stream,
         open_search_knows_no_lifecycle_in_a_template,
     }
+    retention::{
+        a_retention_that_the_server_does_not_know_is_an_error_of_the_config,
+    }
     streams::{
-        a_template_of_a_higher_rank_is_an_error_that_names_it,
         a_stream_that_was_deleted_is_a_stream_again,
         a_stream_deleted_with_its_template_is_told_at_the_next_opening,
     }
@@ -187,6 +210,12 @@ tests_on! {
     Elasticsearch8 as elasticsearch_8_alone:
     facts::{
         elasticsearch_knows_a_lifecycle_in_a_template,
+    }
+    probing::{
+        wrong_credentials_are_found_with_what_to_do,
+    }
+    retention::{
+        a_retention_stands_in_the_template,
     }
     program::{
         an_api_key_from_a_secret_is_taken_and_never_shown,

@@ -113,6 +113,16 @@ pub(super) fn a_time_outside_1970_to_2262_is_refused(engine: &Engine) {
     assert_eq!(statuses(engine, "/fact-times/_bulk", &lines.concat()).0, [400, 400, 201]);
 }
 
+pub(super) fn an_attribute_without_a_name_is_taken(engine: &Engine) {
+    let any = if engine.is_opensearch() {
+        json!({ "type": "object", "enabled": false })
+    } else {
+        json!({ "type": "flattened" })
+    };
+    index(engine, "fact-nameless", &json!({ "any": any }));
+    assert_eq!(statuses(engine, "/fact-nameless/_bulk", "{\"create\":{}}\n{\"any\":{\"\":\"x\"}}\n").0, [201]);
+}
+
 pub(super) fn localhost_is_no_ip(engine: &Engine) {
     index(engine, "fact-ip", &json!({ "ip": { "type": "ip" } }));
     let lines = ["localhost", "127.0.0.1"].map(|ip| format!("{{\"create\":{{}}}}\n{{\"ip\":\"{ip}\"}}\n"));

@@ -1,15 +1,17 @@
 //! What real nodes do not do on demand: a scripted one does it.
 
+use std::io::Read as _;
 use std::net::TcpListener;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use flate2::read::GzDecoder;
 use metricast_elasticsearch::ElasticsearchPublisher;
 use metricast_records::{Batch, EventMetrics, Metrics};
 use metricast_sdk::{PublishError, Publisher as _, Receipt};
 use serde_json::{Value, json};
 use support::stub::{Answer, Request, Stub};
 
-use super::{batch, event, misconfigured, open};
+use super::{batch, event, open};
 
 const OPENSEARCH: &str = r#"{"version":{"distribution":"opensearch","number":"2.19.4"}}"#;
 
@@ -214,23 +216,36 @@ fn a_stream_that_is_gone_is_made_anew_before_the_next_batch() {
 }
 
 #[test]
-fn a_bulk_that_the_server_cannot_read_is_a_fault_of_ours() {
-    let body =
+fn a_document_that_the_server_cannot_read_is_rejected_alone() {
+    let malformed =
         json!({ "error": { "type": "illegal_argument_exception", "reason": "Malformed action" }, "status": 400 });
-    let expected = PublishError::Internal("POST /_bulk: 400 illegal_argument_exception Malformed action".into());
-    assert_eq!(outcome(move |_| Answer::json(400, &body)), Err(expected));
+    let bad = move |request: &Request| {
+        if request.text().contains("test-10\"") { Answer::json(400, &malformed) } else { all_taken(request) }
+    };
+    let receipt = outcome(bad).unwrap();
+    assert_eq!((receipt.accepted, receipt.retryable.len(), receipt.rejected.len()), (2, 0, 1), "{receipt:?}");
+    assert!(receipt.rejected[0].reason.contains("400 illegal_argument_exception Malformed action"), "{receipt:?}");
 }
 
-/// The distribution of Elasticsearch for tests does not let streams be looked at.
 #[test]
-fn an_elasticsearch_whose_stream_has_a_foreign_template_is_an_error_that_names_it() {
-    let stub = Stub::start(|request| match request.path.as_str() {
-        "/" => Answer::text(200, r#"{"version":{"number":"8.19.0"}}"#),
-        "/_data_stream/shop-event" if request.method == "GET" => {
-            Answer::json(200, &json!({ "data_streams": [{ "name": "shop-event", "template": "over" }] }))
-        }
-        _ => stands(request),
-    });
-    let told = misconfigured(open(&[stub.url()], "shop", &json!({})));
-    assert!(told.contains("\"over\" takes shop-event before ours, \"shop-metricast\""), "{told}");
+fn a_400_of_something_in_between_loses_nothing() {
+    let told = outcome(|_| Answer::text(400, "<html>Request blocked</html>")).unwrap_err();
+    let PublishError::Unavailable { reason, .. } = &told else { panic!("{told:?}") };
+    assert!(reason.contains("400") && reason.contains("Request blocked"), "{reason}");
+}
+
+#[test]
+fn a_compressed_body_says_so_and_is_smaller() {
+    let sent = |compression: &str| {
+        let stub = node(|_| items(&vec![json!({ "create": { "status": 201 } }); 100]));
+        let mut publisher = open(&[stub.url()], "shop", &json!({ "compression": compression })).unwrap();
+        assert_eq!(publisher.publish(&events(100)).unwrap().accepted, 100);
+        stub.requests().pop().unwrap()
+    };
+    let (plain, gzip) = (sent("none"), sent("gzip"));
+    assert_eq!((plain.header("content-encoding"), gzip.header("content-encoding")), ("", "gzip"));
+    assert!(gzip.body.len() * 5 < plain.body.len(), "{} of {}", gzip.body.len(), plain.body.len());
+    let mut text = String::new();
+    GzDecoder::new(gzip.body.as_slice()).read_to_string(&mut text).unwrap();
+    assert_eq!(text, plain.text());
 }

@@ -5,7 +5,7 @@ use metricast_sdk::Publisher as _;
 use serde_json::json;
 
 use super::engines::Engine;
-use super::{batch, event, network, open_at};
+use super::{END, batch, event, network, open_at};
 
 pub(super) fn one_node_is_enough_for_green(engine: &Engine) {
     let both = batch(&[Metrics::Event(event()), Metrics::Network(network())]);
@@ -17,13 +17,13 @@ pub(super) fn one_node_is_enough_for_green(engine: &Engine) {
 pub(super) fn daily_indices_are_dated_by_the_record_and_shaped_by_the_template(engine: &Engine) {
     let mut publisher = open_at(engine, "daily", &json!({ "indices": "daily" })).unwrap();
     let ending = |end| EventMetrics { start_time: end - 1.0, end_time: Some(end), ..event() };
-    let last_year = EventMetrics { start_time: 1_763_832_571.0, end_time: None, ..event() };
+    let last_month = EventMetrics { start_time: 1_792_690_171.0, end_time: None, ..event() };
     // The second day begins with 1795305600.
-    let records = [ending(1_795_305_599.9), ending(1_795_305_600.5), last_year].map(Metrics::Event);
+    let records = [ending(1_795_305_599.9), ending(1_795_305_600.5), last_month].map(Metrics::Event);
     for _ in 0..2 {
         assert_eq!(publisher.publish(&batch(&records)).unwrap().accepted, 3);
     }
-    for day in ["2026.11.21", "2026.11.22", "2025.11.22"] {
+    for day in ["2026.11.21", "2026.11.22", "2026.10.22"] {
         let index = format!("daily-event-{day}");
         assert_eq!(engine.count(&index), 1, "{index}");
         let mappings = &engine.get(&format!("/{index}/_mapping"))[&index]["mappings"];
@@ -32,6 +32,19 @@ pub(super) fn daily_indices_are_dated_by_the_record_and_shaped_by_the_template(e
     }
     let found = engine.get("/_resolve/index/daily-*");
     assert!(found["data_streams"].as_array().is_none_or(Vec::is_empty), "{found}");
+}
+
+pub(super) fn a_day_far_from_the_arrival_makes_no_index(engine: &Engine) {
+    let mut publisher =
+        open_at(engine, "window", &json!({ "indices": "daily", "max_past": "2d", "max_future": "1d" })).unwrap();
+    let at = |days: f64| Metrics::Event(EventMetrics { start_time: END + days * 86_400.0, end_time: None, ..event() });
+    let receipt = publisher.publish(&batch(&[at(-2.5), at(-1.5), at(0.5), at(1.5)])).unwrap();
+    let rejected: Vec<_> = receipt.rejected.iter().map(|rejection| rejection.index).collect();
+    assert_eq!((receipt.accepted, rejected.as_slice()), (2, &[0, 3][..]), "{receipt:?}");
+    assert!(receipt.rejected[0].reason.contains("max_past"), "{receipt:?}");
+    assert!(receipt.rejected[1].reason.contains("max_future"), "{receipt:?}");
+    let health = engine.get("/_cluster/health/window-*");
+    assert_eq!(health["active_primary_shards"], 2, "{health}");
 }
 
 pub(super) fn streams_by_elastics_scheme_win_over_its_own_template(engine: &Engine) {

@@ -3,11 +3,14 @@
 use std::fs;
 use std::net::TcpListener;
 use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
-use http::Method;
+use http::{Method, Request as HttpRequest};
 use serde_json::{Value, json};
 use support::search::{Node, Options};
-use support::{Server, data, metricast};
+use support::stub::{Answer, Request, Stub};
+use support::{Server, data, http as client, metricast};
 use tempfile::TempDir;
 use xtask::servers::TESTER;
 
@@ -96,7 +99,7 @@ pub(super) fn awkward_lines_are_kept_as_they_are(engine: &Engine) {
     let network = json!({
         "operation": "http_get", "host": "localhost", "port": 65_535, "bytes_sent": u64::MAX, "bytes_received": 1,
         "start_time": 1_795_368_571.25, "end_time": 1_795_368_571.75, "error": "",
-        "attributes": { "long": long, "a.b": "1", "a": "2", "": "empty" },
+        "attributes": { "long": long, "a.b": "1", "a": "2" },
     });
     let (_folder, file) = lines(std::slice::from_ref(&network));
     let done = publish_to(engine, "lines", &file);
@@ -106,6 +109,53 @@ pub(super) fn awkward_lines_are_kept_as_they_are(engine: &Engine) {
     assert_eq!(document["destination"], json!({ "address": "localhost", "port": 65_535, "bytes": 1 }));
     assert_eq!(document["metricast"]["attributes"], network["attributes"]);
     assert_eq!((&document["event"]["outcome"], &document["error"]["message"]), (&json!("failure"), &json!("")));
+}
+
+/// Stands in front of a node and hands everything on, but loses the answer to the first `_bulk` and has both streams
+/// rolled over before anything else comes.
+fn loses_an_answer(engine: &Engine, prefix: &str) -> (Stub, Arc<AtomicUsize>) {
+    let (url, user) = (engine.url(), engine.user());
+    let streams = [format!("{prefix}-event"), format!("{prefix}-network")];
+    let bulks = Arc::new(AtomicUsize::new(0));
+    let counted = Arc::clone(&bulks);
+    let stub = Stub::start(move |request| {
+        let answer = forward(&url, request);
+        if !request.path.contains("/_bulk") || counted.fetch_add(1, Ordering::SeqCst) > 0 {
+            return answer;
+        }
+        for stream in &streams {
+            let mut rollover = HttpRequest::post(format!("{url}/{stream}/_rollover"));
+            if let Some((user, password)) = user {
+                rollover = rollover.header("authorization", client::basic(user, password));
+            }
+            client::send(&rollover.body(Vec::new()).unwrap()).unwrap().expect_success("a rollover");
+        }
+        Answer::HangUp
+    });
+    (stub, bulks)
+}
+
+fn forward(url: &str, request: &Request) -> Answer {
+    let mut forwarded = HttpRequest::builder().method(request.method.as_str()).uri(format!("{url}{}", request.path));
+    for name in ["authorization", "content-type", "content-encoding"] {
+        if !request.header(name).is_empty() {
+            forwarded = forwarded.header(name, request.header(name));
+        }
+    }
+    let answer = client::send(&forwarded.body(request.body.clone()).unwrap()).unwrap();
+    let headers = ["content-type", "x-elastic-product"].map(|name| (name.to_owned(), answer.header(name).to_owned()));
+    let headers = headers.into_iter().filter(|(_, value)| !value.is_empty()).collect();
+    Answer::Response { status: answer.status, headers, body: answer.body }
+}
+
+pub(super) fn an_answer_that_is_lost_before_a_rollover_makes_no_second_document(engine: &Engine) {
+    let (stub, bulks) = loses_an_answer(engine, "lost");
+    let network = json!({ "operation": "connect", "host": "localhost", "start_time": 1_795_368_571.25 });
+    let (_folder, file) = lines(&[an_event(), network, an_event()]);
+    let done = publish(&settings(engine, &stub.url(), "lost"), TESTER.1, &file);
+    assert_eq!(done.code, Some(0), "{}", done.said);
+    assert!(bulks.load(Ordering::SeqCst) > 0, "the stub was in between");
+    assert_eq!((engine.count("lost-event"), engine.count("lost-network")), (2, 1), "{}", done.said);
 }
 
 pub(super) fn a_name_that_is_taken_ends_with_what_to_do(engine: &Engine) {

@@ -19,7 +19,7 @@ async fn time_that_runs_out_is_never_held_against_records() {
         assert_eq!(counts(&delivery), (10, 0, 300), "stateful: {stateful}");
         assert!(script.calls().iter().all(|(offsets, _)| offsets.len() == 10), "a batch that hangs stays whole");
         assert!(script.calls().iter().skip(1).all(|(_, redelivered)| *redelivered), "its outcome is in doubt");
-        assert!(script.pauses().iter().sum::<Duration>() > Duration::from_mins(1), "{:?}", script.pauses());
+        assert!(script.pauses().iter().sum::<Duration>() > Duration::from_secs(30), "{:?}", script.pauses());
     }
 }
 
@@ -46,7 +46,7 @@ async fn a_sick_cluster_is_asked_with_pauses_and_costs_no_instance() {
     assert_eq!(whole, 8, "a batch is tried often before it is suspected");
     let failed = &script.pauses()[..12];
     assert!(failed.iter().all(|pause| !pause.is_zero()), "{failed:?}");
-    assert!(failed.iter().sum::<Duration>() > Duration::from_secs(10), "{failed:?}");
+    assert!(failed.iter().sum::<Duration>() > Duration::from_secs(3), "{failed:?}");
 }
 
 #[tokio::test(start_paused = true)]

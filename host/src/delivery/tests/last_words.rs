@@ -25,8 +25,8 @@ async fn a_plugin_that_cannot_take_more_is_flushed_before_it_is_asked_again() {
     queue.append(batch(5)).await.unwrap();
     queue.close();
     sleep(Duration::from_mins(5)).await;
-    let (asked, flushed) = (script.calls().len(), script.flushed());
-    assert!(flushed + 8 >= asked && flushed >= 20, "{flushed} flushes, asked {asked} times");
+    let long = script.pauses().iter().filter(|pause| **pause > Duration::from_millis(1_100)).count();
+    assert!(long > 10 && script.flushed() >= long, "{} flushes in {long} long pauses", script.flushed());
     delivery.stop();
 }
 
@@ -87,7 +87,7 @@ async fn a_plugin_that_breaks_in_its_last_flush_or_close_is_not_called_done() {
         let reason = halted(&delivery);
         assert!(reason.starts_with("the last of it could not be sent, 5 tries failed"), "{reason}");
         assert_eq!((script.opened(), script.closed()), (5, 0));
-        assert!(began.elapsed() > Duration::from_millis(100), "{:?}", began.elapsed());
+        assert!(began.elapsed() > Duration::from_millis(10), "{:?}", began.elapsed());
     }
 }
 
