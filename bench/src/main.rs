@@ -1,51 +1,83 @@
-//! The benchmarks. So far there is one: what the sandbox's boundary costs, beside the same code compiled natively.
+//! The benchmarks: what the sandbox's boundary costs, and how fast whole pipelines are.
 
-mod components;
-mod lanes;
-mod measure;
-mod records;
-mod report;
+mod aggregation;
+mod boundary;
+mod ingest;
+mod pipeline;
+mod server;
 mod spread;
-mod subject;
+mod start;
+mod usage;
 
-use std::path::PathBuf;
+use std::env;
+use std::fs;
+use std::path::{Path, PathBuf};
 
-use anyhow::Result;
-use clap::Parser;
-use metricast::plugin::PluginRuntime;
+use anyhow::{Context, Result, ensure};
+use clap::{Parser, Subcommand};
+use serde::Serialize;
 
-/// Measures what a record costs inside the sandbox and outside of it, in nanoseconds
+/// Measures metricast
 #[derive(Parser)]
-#[command(name = "cargo xtask bench", bin_name = "cargo xtask bench")]
+#[command(name = "cargo xtask bench", bin_name = "cargo xtask bench", args_conflicts_with_subcommands = true)]
 struct Arguments {
-    /// Rounds that count: each brings all records through every way, at every batch size
-    #[arg(long, default_value_t = 41, value_parser = clap::value_parser!(u32).range(1..))]
-    rounds: u32,
-    /// Measure the components of this folder, instead of building them
-    #[arg(long, value_name = "FOLDER")]
-    components: Option<PathBuf>,
-    /// Where the figures go as JSON [default: bench/results/boundary.json]
-    #[arg(long, value_name = "PATH")]
-    json: Option<PathBuf>,
+    #[command(subcommand)]
+    benchmark: Option<Benchmark>,
+    #[command(flatten)]
+    boundary: boundary::Boundary,
+}
+
+#[derive(Subcommand)]
+enum Benchmark {
+    /// What a record costs inside the sandbox and outside of it; what runs where nothing is said
+    Boundary(boundary::Boundary),
+    /// A file of records on its way to a backend that takes everything
+    Pipeline(pipeline::Pipeline),
+    /// Records into metrics, and metrics onto a page
+    Aggregation(aggregation::Aggregation),
+    /// Records over HTTP into a running metricast
+    Ingest(ingest::Ingest),
+    /// How long the command takes to be ready, and what it holds when nothing happens
+    Start(start::Start),
+    /// For the others: the senders
+    #[command(hide = true)]
+    Load(ingest::load::Load),
+    /// For the others: the backend
+    #[command(hide = true)]
+    Sink,
+    /// For the others: one way of the pipeline
+    #[command(hide = true)]
+    Lane { lane: pipeline::Lane, config: PathBuf, file: PathBuf },
 }
 
 fn main() -> Result<()> {
-    let arguments = Arguments::parse();
-    let json = arguments.json.unwrap_or_else(|| xtask::workspace().join("bench/results/boundary.json"));
-    let components = match arguments.components {
-        Some(folder) => components::in_folder(&folder)?,
-        None => components::build()?,
-    };
+    let Arguments { benchmark, boundary } = Arguments::parse();
+    match benchmark.unwrap_or(Benchmark::Boundary(boundary)) {
+        Benchmark::Boundary(arguments) => boundary::run(&arguments),
+        Benchmark::Pipeline(arguments) => pipeline::run(&arguments),
+        Benchmark::Aggregation(arguments) => aggregation::run(&arguments),
+        Benchmark::Ingest(arguments) => ingest::run(&arguments),
+        Benchmark::Start(arguments) => start::run(&arguments),
+        Benchmark::Load(arguments) => ingest::load::run(&arguments),
+        Benchmark::Sink => pipeline::run_sink(),
+        Benchmark::Lane { lane, config, file } => pipeline::run_lane(lane, &config, &file),
+    }
+}
 
-    let plugins = PluginRuntime::new()?;
-    // What the command itself runs on: calls from there reach a plugin on another thread.
-    let callers = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    let mut subjects = callers.block_on(subject::open(&components, &plugins))?;
-    let figures = measure::run(&mut subjects, &callers, &plugins, arguments.rounds)?;
+/// A program that was built with this one.
+fn beside(name: &str) -> Result<PathBuf> {
+    let program = env::current_exe().context("where this program is")?.with_file_name(name);
+    ensure!(program.is_file(), "there is no {}: `cargo xtask bench` builds it", program.display());
+    Ok(program)
+}
 
-    let report = report::Report::new(arguments.rounds, &components, figures);
-    print!("{report}");
-    report.write_json(&json)?;
-    println!("\nAll figures are in {}", json.display());
+/// Writes figures for programs.
+fn write_json(path: &Path, figures: &impl Serialize) -> Result<()> {
+    if let Some(folder) = path.parent() {
+        fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
+    }
+    let text = serde_json::to_string_pretty(figures)? + "\n";
+    fs::write(path, text).with_context(|| format!("cannot write {}", path.display()))?;
+    println!("\nAll figures are in {}", path.display());
     Ok(())
 }

@@ -19,6 +19,12 @@ impl Spread {
         let median = f64::midpoint(numbers[(count - 1) / 2], numbers[count / 2]);
         Self { min: numbers[0], median, max: numbers[count - 1] }
     }
+
+    /// All three for people, with so many digits behind the point.
+    pub(crate) fn text(self, digits: usize) -> String {
+        let Self { min, median, max } = self;
+        format!("{min:.digits$} / {median:.digits$} / {max:.digits$}")
+    }
 }
 
 #[cfg(test)]

@@ -4,6 +4,8 @@
 //! [`Workshop::prepare`] does all that needs no I/O beyond this machine, and is what `metricast check` shows;
 //! [`Pipeline::start`] opens the publishers; [`Pipeline::drain`] ends them.
 
+mod exposition;
+mod listen;
 mod report;
 mod workshop;
 
@@ -12,14 +14,13 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use futures::future::join_all;
-use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep, timeout};
 
 use crate::config::Checked;
 use crate::delivery::sandbox::PluginOpener;
-use crate::delivery::{Delivery, Opened, Settings};
+use crate::delivery::{Counts, Delivery, Opened, Settings};
 use crate::egress::SecretError;
 use crate::engine::EngineError;
 use crate::grants::GrantError;
@@ -27,6 +28,7 @@ use crate::plugin::{CallError, Instance, LoadError};
 use crate::queue::Queue;
 use crate::scrape::Scraped;
 
+pub use exposition::ExpositionError;
 pub use report::Report;
 pub use workshop::{Prepared, Workshop};
 
@@ -75,7 +77,8 @@ pub enum StartProblem {
     Refused(String),
     /// Its address cannot be listened on.
     #[error(
-        "cannot listen on {address} for scrapes: {source}; does something else listen there, another metricast or another publisher?"
+        "cannot listen on {address} for scrapes: {source}; {}",
+        listen_advice(.source, "does something else listen there, another metricast or another publisher?")
     )]
     Listen {
         /// The address.
@@ -88,10 +91,23 @@ pub enum StartProblem {
     NothingToScrape,
 }
 
+/// What helps where an address cannot be listened on; `taken` is for one that another has.
+pub(crate) fn listen_advice<'a>(error: &io::Error, taken: &'a str) -> &'a str {
+    match error.kind() {
+        io::ErrorKind::AddrNotAvailable => {
+            "this machine has no such address: 127.0.0.1 is reached from itself only, 0.0.0.0 from everywhere"
+        }
+        io::ErrorKind::PermissionDenied => "ports below 1024 need a right of their own: name one above",
+        _ => taken,
+    }
+}
+
 /// Running publishers behind one queue.
 pub struct Pipeline {
     queue: Queue,
     deliveries: Vec<Delivery<Instance>>,
+    /// Names of those that have something to scrape.
+    scraped: Vec<String>,
     scrapes: Vec<JoinHandle<io::Result<()>>>,
     stop_scrapes: watch::Sender<bool>,
 }
@@ -134,7 +150,7 @@ impl Pipeline {
         });
         let deliveries = deliveries.collect();
         let (stop_scrapes, _) = watch::channel(false);
-        let mut pipeline = Self { queue, deliveries, scrapes: Vec::new(), stop_scrapes };
+        let mut pipeline = Self { queue, deliveries, scraped: Vec::new(), scrapes: Vec::new(), stop_scrapes };
         pipeline.opened(config, scrapes).await?;
         Ok(pipeline)
     }
@@ -148,35 +164,49 @@ impl Pipeline {
             let has_scrapes = match outcome {
                 Opened::Never(error) => return Err(at(StartProblem::Refused(error.to_string()))),
                 Opened::Yes(profile) => profile.scrapes,
-                Opened::Later(_) | Opened::NotYet => listen.stated,
+                Opened::Later(_) | Opened::NotYet => {
+                    if !listen.stated && scrapes == Scrapes::Served {
+                        self.listen_later(index, listen.address);
+                    }
+                    listen.stated
+                }
             };
             if !has_scrapes && listen.stated {
                 return Err(at(StartProblem::NothingToScrape));
             }
-            match (has_scrapes, scrapes) {
-                (true, Scrapes::Served) => self.listen(index, listen.address).await.map_err(at)?,
-                (true, Scrapes::Off) => {
-                    let publisher = &config.publishers[index].name;
-                    tracing::warn!(publisher, "nobody can scrape it: its metrics end with this process");
-                }
-                (false, _) => {}
+            if has_scrapes {
+                self.scraped.push(config.publishers[index].name.clone());
+            }
+            if has_scrapes && scrapes == Scrapes::Served {
+                self.listen(index, listen.address).await.map_err(at)?;
             }
         }
         Ok(())
     }
 
     async fn listen(&mut self, index: usize, address: SocketAddr) -> Result<(), StartProblem> {
-        let bound = TcpListener::bind(address).await.and_then(|listener| Ok((listener.local_addr()?, listener)));
-        let (address, listener) = bound.map_err(|source| StartProblem::Listen { address, source })?;
-        let delivery = &self.deliveries[index];
-        let scraped = Scraped::new(delivery.current(), delivery.lost());
-        let mut stopped = self.stop_scrapes.subscribe();
-        let stopped = async move {
-            let _ = stopped.wait_for(|stopped| *stopped).await;
-        };
-        tracing::info!(publisher = delivery.status().name(), "metrics at http://{address}/metrics");
-        self.scrapes.push(tokio::spawn(scraped.serve(listener, stopped)));
+        let listener = listen::bind(self.deliveries[index].status().name(), address).await?;
+        self.scrapes.push(tokio::spawn(self.page_of(index).serve(listener, self.scrapes_stopped())));
         Ok(())
+    }
+
+    fn listen_later(&mut self, index: usize, address: SocketAddr) {
+        let delivery = &self.deliveries[index];
+        let (name, profile) = (delivery.status().name().to_owned(), delivery.profile());
+        let (scraped, stopped) = (self.page_of(index), self.scrapes_stopped());
+        self.scrapes.push(tokio::spawn(listen::when_open(name, profile, address, scraped, stopped)));
+    }
+
+    fn page_of(&self, index: usize) -> Scraped<Instance> {
+        let delivery = &self.deliveries[index];
+        Scraped::new(delivery.current(), delivery.lost())
+    }
+
+    fn scrapes_stopped(&self) -> impl Future<Output = ()> + Send + use<> {
+        let mut stopped = self.stop_scrapes.subscribe();
+        async move {
+            let _ = stopped.wait_for(|stopped| *stopped).await;
+        }
     }
 
     /// Where sources append.
@@ -188,6 +218,11 @@ impl Pipeline {
     pub fn reports(&self) -> Vec<Report> {
         let appended = self.queue.appended();
         self.deliveries.iter().map(|delivery| Report::of(delivery.status(), appended)).collect()
+    }
+
+    /// What each publisher has done, in the order of the config: cheaper than [`reports`](Self::reports).
+    pub fn counts(&self) -> Vec<Counts> {
+        self.deliveries.iter().map(|delivery| delivery.status().counts()).collect()
     }
 
     /// Takes no more records, waits until what is queued is answered for, and ends.
@@ -215,7 +250,7 @@ impl Pipeline {
             if self.deliveries.iter().all(Delivery::has_ended) {
                 return true;
             }
-            let answered = self.reports().iter().map(|report| report.counts.answered()).sum();
+            let answered = self.counts().iter().map(Counts::at_rest).sum();
             if let Patience::SinceProgress(_) = patience
                 && answered != before
             {

@@ -3,5 +3,6 @@
 //! A source frames what it gets, has `metricast_records` read it, and appends batches to the queue; when the queue is
 //! full, the source waits.
 
+mod body;
 pub mod feed;
 pub mod http;

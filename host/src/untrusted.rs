@@ -27,6 +27,8 @@ const SCHEMA: usize = 1 << 20;
 const EXTRA: usize = 64;
 /// Findings of a probe, snippets of a config.
 const ANSWERS: usize = 256;
+/// Late rejections of one flush.
+const LATE: usize = 1 << 20;
 /// Bytes of a snippet's text.
 const SNIPPET: usize = 256 << 10;
 
@@ -98,18 +100,19 @@ pub(crate) fn receipt(raw: raw::Receipt, records: usize, stateful: bool, limits:
     })
 }
 
-pub(crate) fn flushed(raw: raw::Flushed, limits: &Limits) -> Flushed {
+pub(crate) fn flushed(raw: raw::Flushed, limits: &Limits) -> Result<Flushed, Fault> {
+    bounded("late rejections", raw.rejected.len(), LATE)?;
     let rejection = |raw: raw::LateRejection| LateRejection {
         epoch: text(&raw.epoch, NAME),
         offset: raw.offset,
         leg: text(&raw.leg, NAME),
         reason: text(&raw.reason, limits.text),
     };
-    Flushed {
+    Ok(Flushed {
         pending: raw.pending,
         rejected: raw.rejected.into_iter().map(rejection).collect(),
         retry_after: wait(raw.retry_after_ms),
-    }
+    })
 }
 
 pub(crate) fn saved(raw: Option<raw::SavedResult>, stateful: bool, limits: &Limits) -> Result<Option<Saved>, Fault> {

@@ -12,10 +12,13 @@ use serde_json::value::RawValue;
 use thiserror::Error;
 
 use crate::builder::BatchBuilder;
-use crate::input::{self, Parsed, Refusal};
+use crate::input::{self, Parsed, Refusal, told};
 
 /// How many refusals are listed; more are only counted.
 pub const MAX_LISTED: usize = 10_000;
+
+/// What a [`RefusedLine`] says where a line has more than one record.
+pub const FOLLOWS: &str = told::FOLLOWS;
 
 /// How a body holds its records.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,7 +31,9 @@ pub enum Format {
 
 /// A Content-Type that no records come in.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
-#[error("content type {0:?} is not known: application/x-ndjson and application/json are")]
+#[error(
+    "content type {0:?} is not known: application/x-ndjson (a record a line) and application/json (an array of records) are; with curl: --data-binary @FILE -H 'content-type: application/x-ndjson'"
+)]
 pub struct UnknownType(String);
 
 impl Format {
@@ -124,14 +129,19 @@ impl Body {
             }
             return;
         }
-        let mut items = Items { body: self, received };
-        let mut deserializer = serde_json::Deserializer::from_slice(body);
-        let read = deserializer.deserialize_seq(&mut items).and_then(|()| deserializer.end());
-        if let Err(error) = read {
+        if let Err(refusal) = self.array(body, received) {
             // An array that breaks off may have lost anything: none of it is taken.
             *self = Self::default();
-            self.refuse(1, &Refusal::new(format!("not JSON: {error}")));
+            self.refuse(1, &Refusal::new(format!("{refusal}; nothing of the array was taken")));
         }
+    }
+
+    fn array(&mut self, body: &[u8], received: f64) -> Result<(), Refusal> {
+        let text = std::str::from_utf8(body).map_err(|error| told::not_utf8("body", body, error))?;
+        let mut deserializer = serde_json::Deserializer::from_str(text);
+        let mut items = Items { body: self, received };
+        deserializer.deserialize_seq(&mut items).map_err(|error| told::not_json(text, &error))?;
+        deserializer.end().map_err(|error| told::after_the_array(text, &error))
     }
 
     fn push(&mut self, line: u64, record: &Parsed<'_>, received: f64) {
@@ -202,6 +212,8 @@ struct Problem<'a> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::{Format, MAX_LISTED, UnknownType, problem, read};
 
     const GOOD: &str = r#"{"event_name":"e","start_time":1}"#;
@@ -211,7 +223,7 @@ mod tests {
         let body = read(format!("{GOOD}\n\n{{}}\r\n{GOOD}").as_bytes(), Format::Lines, 5.0);
         assert_eq!(
             body.answer(),
-            r#"{"accepted":2,"refused":[{"line":3,"reason":"neither metric_type nor event_name nor operation says which kind of record this is"}]}"#
+            r#"{"accepted":2,"refused":[{"line":3,"reason":"neither metric_type nor event_name nor operation is there: the kind of record is not known"}]}"#
         );
         assert!(!body.is_all_refused());
         assert_eq!(body.records.finish().received(), [5.0, 5.0]);
@@ -232,7 +244,43 @@ mod tests {
     fn an_array_that_breaks_off_is_not_taken_in_part() {
         let body = read(format!("[{GOOD},{GOOD}").as_bytes(), Format::Json, 5.0);
         assert!(body.is_all_refused());
-        assert_eq!(body.refused[0].reason, "not JSON: EOF while parsing a list at line 1 column 68");
+        assert_eq!(body.records.len(), 0);
+        assert_eq!(
+            body.refused[0].reason,
+            "not JSON at column 68: it breaks off in an array; nothing of the array was taken"
+        );
+    }
+
+    /// Pieces of records, of what breaks them, and any bytes.
+    fn bytes() -> impl Strategy<Value = Vec<u8>> {
+        let piece = prop_oneof![
+            4 => Just(GOOD.as_bytes().to_vec()),
+            4 => Just(b"\n".to_vec()),
+            2 => prop::sample::select(vec!["\r\n", "\u{feff}", " ", "[", "]", "{", "}", ",", "\0", "\"", "\\ud800", "1e999"])
+                .prop_map(|text| text.as_bytes().to_vec()),
+            1 => prop::collection::vec(any::<u8>(), 0..20),
+        ];
+        prop::collection::vec(piece, 0..40).prop_map(|pieces| pieces.concat())
+    }
+
+    proptest! {
+        #[test]
+        fn every_line_of_any_bytes_is_counted_once(bytes in bytes()) {
+            let body = read(&bytes, Format::Lines, 5.0);
+            let bare = |line: &[u8]| line.strip_prefix("\u{feff}".as_bytes()).unwrap_or(line).trim_ascii().is_empty();
+            let (blank, lines): (Vec<_>, Vec<_>) = bytes.split(|byte| *byte == b'\n').partition(|line| bare(line));
+            prop_assert_eq!(body.records.len() as u64 + body.refused_count(), lines.len() as u64);
+            let all = 1..=(blank.len() + lines.len()) as u64;
+            prop_assert!(body.refused.iter().all(|refused| all.contains(&refused.line)));
+        }
+
+        #[test]
+        fn any_bytes_as_json_are_taken_or_refused(bytes in bytes()) {
+            let body = read(&bytes, Format::Json, 5.0);
+            let blank = bytes.strip_prefix("\u{feff}".as_bytes()).unwrap_or(&bytes).trim_ascii();
+            let is_empty_array = blank.first() == Some(&b'[') && blank.last() == Some(&b']') && blank[1..blank.len() - 1].trim_ascii().is_empty();
+            prop_assert_eq!(body.records.is_empty() && body.refused_count() == 0, blank.is_empty() || is_empty_array);
+        }
     }
 
     #[test]

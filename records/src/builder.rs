@@ -44,6 +44,41 @@ impl BatchBuilder {
         Self::default()
     }
 
+    /// An empty one with room for as much as a batch has, and a little more: for one that will be like it.
+    pub fn with_room_for(batch: &Batch) -> Self {
+        let events = with_slack(batch.events.event_name.len());
+        let networks = with_slack(batch.networks.operation.len());
+        let attributes = with_slack(batch.attributes.keys.len());
+        Self {
+            strings: Interner::with_room_for(batch.ends.len(), batch.text.len()),
+            events: EventColumns {
+                event_name: Vec::with_capacity(events),
+                task_id: Vec::with_capacity(events),
+                start_time: Vec::with_capacity(events),
+                end_time: Vec::with_capacity(events),
+                status: Vec::with_capacity(events),
+                error: Vec::with_capacity(events),
+                retry_count: Vec::with_capacity(events),
+                process_id: Vec::with_capacity(events),
+            },
+            networks: NetworkColumns {
+                operation: Vec::with_capacity(networks),
+                task_id: Vec::with_capacity(networks),
+                host: Vec::with_capacity(networks),
+                port: Vec::with_capacity(networks),
+                start_time: Vec::with_capacity(networks),
+                end_time: Vec::with_capacity(networks),
+                bytes_sent: Vec::with_capacity(networks),
+                bytes_received: Vec::with_capacity(networks),
+                error: Vec::with_capacity(networks),
+            },
+            // The rows of all records come together in those of the events at the end.
+            event_rows: Rows::with_room_for(with_slack(batch.len()), attributes),
+            network_rows: Rows::with_room_for(networks, 0),
+            ..Self::default()
+        }
+    }
+
     /// How many records it holds.
     pub fn len(&self) -> usize {
         self.event_rows.offsets.len() + self.network_rows.offsets.len()
@@ -157,6 +192,18 @@ impl BatchBuilder {
 }
 
 impl Rows {
+    fn with_room_for(rows: usize, attributes: usize) -> Self {
+        Self {
+            attributes: AttributeColumns {
+                row_ends: Vec::with_capacity(rows),
+                keys: Vec::with_capacity(attributes),
+                values: Vec::with_capacity(attributes),
+            },
+            offsets: Vec::with_capacity(rows),
+            received: Vec::with_capacity(rows),
+        }
+    }
+
     fn push(&mut self, strings: &mut Interner, attributes: Attributes<'_>, offset: u64, received: f64) {
         for (key, value) in attributes.iter() {
             self.attributes.keys.push(strings.intern(key));
@@ -198,6 +245,11 @@ fn text_len(metrics: &MetricsRef<'_>) -> usize {
     own + metrics.attributes().iter().map(|(key, value)| key.len() + value.len()).sum::<usize>()
 }
 
+/// An eighth more.
+fn with_slack(length: usize) -> usize {
+    length + length / 8
+}
+
 /// Every distinct string once, end to end.
 #[derive(Debug)]
 struct Interner {
@@ -214,6 +266,18 @@ impl Default for Interner {
 }
 
 impl Interner {
+    fn with_room_for(strings: usize, text: usize) -> Self {
+        let (strings, text) = (with_slack(strings), with_slack(text));
+        let mut ends = Vec::with_capacity(strings);
+        ends.push(0);
+        Self {
+            text: String::with_capacity(text),
+            ends,
+            indexes: HashTable::with_capacity(strings),
+            hasher: RandomState::default(),
+        }
+    }
+
     fn intern(&mut self, string: &str) -> u32 {
         if string.is_empty() {
             return 0;

@@ -1,13 +1,16 @@
 //! The tests of the whole system, in one program.
 #![expect(clippy::unwrap_used, reason = "a helper of tests reports by panicking")]
 
+mod backfill;
 mod cli;
+mod elasticsearch;
 mod ingest;
-mod opensearch;
+mod input;
+mod input_limits;
+mod over_time;
 mod plugin;
 mod prometheus;
 mod readme;
-mod search;
 mod servers;
 mod truth;
 mod wit;

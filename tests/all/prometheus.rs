@@ -1,8 +1,10 @@
 //! Real records through `metricast run` and the sandboxed plugin into real Prometheus servers.
 
+use std::time::Duration;
+
 use support::metricast::{self, Metricast};
-use support::prometheus::{Prometheus, complaints, parsed_open_metrics};
-use support::{Server, data, http, ports};
+use support::prometheus::{Prometheus, Sample, complaints, parsed_open_metrics};
+use support::{Server, data, http, ports, wait};
 
 use crate::truth::{FILE, RECORDS, truth};
 
@@ -93,24 +95,31 @@ fn the_accept_header_chooses_the_format() {
     assert!(index.text().contains("/metrics"));
 }
 
+fn total(samples: &[Sample], name: &str) -> f64 {
+    samples.iter().filter(|sample| sample.label("__name__") == name).map(|sample| sample.value).sum()
+}
+
 #[test]
 fn the_reference_parser_of_open_metrics_reads_what_the_records_say() {
     let (_metricast, ingest, scrape) = running();
     publish_real_records(&ingest);
     let url = format!("http://{scrape}/metrics");
-    let scraped = http::get_with(&url, "accept", "application/openmetrics-text;version=1.0.0").unwrap();
-    let Some(samples) = parsed_open_metrics(scraped.text()) else { return };
     let truth = truth();
+    let whole = wait::until("all records in a scrape", Duration::from_secs(30), || {
+        let scraped = http::get_with(&url, "accept", "application/openmetrics-text;version=1.0.0").unwrap();
+        let Some(samples) = parsed_open_metrics(scraped.text()) else { return Some(None) };
+        let all = total(&samples, "event_records_total") + total(&samples, "network_operations_total");
+        ((all - RECORDS as f64).abs() < 0.5).then_some(Some(samples))
+    });
+    let Some(samples) = whole else { return };
     let observed = truth.durations.values().map(|(count, _)| count).sum();
     let bytes = truth.bytes.values().map(|(sent, received)| sent + received).sum();
     for (name, expected) in [
         ("event_records_total", truth.events),
-        ("network_operations_total", truth.networks),
         ("event_duration_seconds_count", observed),
         ("network_bytes_total", bytes),
     ] {
-        let of_name = samples.iter().filter(|sample| sample.label("__name__") == name);
-        let total: f64 = of_name.map(|sample| sample.value).sum();
+        let total = total(&samples, name);
         assert!((total - expected as f64).abs() < 0.5, "{name}: {total}, not {expected}");
     }
 }

@@ -68,7 +68,7 @@ fn starts_and_indexes(server: Server, version: &str) {
 fn opensearch_2_indexes() {
     let Some(node) = Node::shared() else { return };
     assert_eq!(node.get("/")["version"]["distribution"], "opensearch");
-    indexes(node, "smoke");
+    indexes(&node, "smoke");
 }
 
 #[test]

@@ -14,6 +14,7 @@ pub mod prometheus;
 pub mod search;
 mod skip;
 pub mod stub;
+pub mod tls;
 pub mod wait;
 
 pub use skip::require;

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::fs;
 use std::io::Write as _;
+use std::path::Path;
 use std::process::{Command, Output, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -84,6 +85,21 @@ impl Prometheus {
         Self::start_with(server, &config, features.as_slice())
     }
 
+    /// Starts a Prometheus on blocks that promtool makes of OpenMetrics text, and which scrapes nothing.
+    ///
+    /// # Panics
+    /// Where promtool does not take the text: shows what it said.
+    pub fn on_blocks_of(server: Server, text: &Path) -> Option<Self> {
+        let create_blocks = |programs: &Path, data: &Path| {
+            let mut promtool = Command::new(programs.join("promtool"));
+            promtool.args(["tsdb", "create-blocks-from", "openmetrics"]).args([text, data]);
+            let output = promtool.output().expect("promtool starts");
+            let said = String::from_utf8_lossy(&output.stderr);
+            assert!(output.status.success() && data.is_dir(), "promtool: {} {said}", output.status);
+        };
+        Self::start_on(server, "scrape_configs: []\n", &[], create_blocks)
+    }
+
     /// Starts a Prometheus with this configuration file.
     pub fn start(server: Server, config: &str) -> Option<Self> {
         Self::start_with(server, config, &[])
@@ -91,14 +107,21 @@ impl Prometheus {
 
     /// As [`start`](Self::start), with more arguments.
     pub fn start_with(server: Server, config: &str, arguments: &[&str]) -> Option<Self> {
+        Self::start_on(server, config, arguments, |_, _| {})
+    }
+
+    /// `prepare` gets the folder of the server's programs and the data folder, which is not there yet.
+    fn start_on(server: Server, config: &str, arguments: &[&str], prepare: impl FnOnce(&Path, &Path)) -> Option<Self> {
         let programs = require(server)?;
         let folder = Process::folder(server.name());
+        prepare(&programs, &folder.join("data"));
         let file = folder.join("prometheus.yml");
         fs::write(&file, config).expect("a config can be written");
         let port = ports::free();
         let mut command = Command::new(programs.join("prometheus"));
         command.arg(format!("--config.file={}", file.display()));
         command.arg(format!("--storage.tsdb.path={}", folder.join("data").display()));
+        command.arg("--storage.tsdb.retention.time=100y");
         command.arg(format!("--web.listen-address=127.0.0.1:{port}"));
         command.arg("--web.enable-remote-write-receiver");
         if server == Server::Prometheus3 {
@@ -125,19 +148,25 @@ impl Prometheus {
 
     /// What an expression gives now.
     pub fn query(&self, expression: &str) -> Vec<Sample> {
-        self.ask(expression, "vector").iter().map(sample).collect()
+        self.ask(expression, "vector", "").iter().map(sample).collect()
+    }
+
+    /// What an expression gave at a time, in seconds since the epoch.
+    pub fn query_at(&self, expression: &str, time: f64) -> Vec<Sample> {
+        self.ask(expression, "vector", &format!("&time={time}")).iter().map(sample).collect()
     }
 
     /// What a selector with a range (`up[5m]`) holds now: the samples as they are stored.
     pub fn stored(&self, selector: &str) -> Vec<Series> {
-        self.ask(selector, "matrix").iter().map(series).collect()
+        self.ask(selector, "matrix", "").iter().map(series).collect()
     }
 
-    fn ask(&self, expression: &str, kind: &str) -> Vec<Value> {
+    /// `more` goes behind the query, such as `&time=0`.
+    fn ask(&self, expression: &str, kind: &str, more: &str) -> Vec<Value> {
         let form: String = form_urlencoded::byte_serialize(expression.as_bytes()).collect();
         let request = Request::post(format!("{}/api/v1/query", self.url()));
         let request = request.header("content-type", "application/x-www-form-urlencoded");
-        let request = request.body(format!("query={form}").into_bytes()).expect("a request that can be");
+        let request = request.body(format!("query={form}{more}").into_bytes()).expect("a request that can be");
         let answer = client::send(&request).expect("Prometheus answers").expect_success(expression).json();
         assert_eq!(answer["data"]["resultType"], kind, "{expression}");
         answer["data"]["result"].as_array().expect("a list of series").clone()
@@ -172,8 +201,11 @@ impl Prometheus {
 
     /// Waits until every target was scraped without an error.
     pub fn wait_for_scrapes(&self) {
-        let targets = || self.targets().iter().all(|target| target["health"] == "up").then_some(());
-        wait::until("healthy targets", PATIENCE, targets);
+        let all_up = || {
+            let targets = self.targets();
+            (!targets.is_empty() && targets.iter().all(|target| target["health"] == "up")).then_some(())
+        };
+        wait::until("healthy targets", PATIENCE, all_up);
     }
 
     /// Why the last scrape of a target failed, of all targets where it did.

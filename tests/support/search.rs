@@ -2,9 +2,10 @@
 //!
 //! Each node has a configuration, data and logs of its own and leaves the fetched distribution as it is.
 
+mod pool;
+
 use std::path::Path;
 use std::process::Command;
-use std::sync::OnceLock;
 use std::time::Duration;
 
 use http::{Method, Request};
@@ -16,16 +17,21 @@ use crate::http::Answer;
 use crate::process::Process;
 use crate::{Server, http as client, ports, require};
 
+pub use pool::Lease;
+
 /// A cold start took up to 42 s on two busy cores.
 const PATIENCE: Duration = Duration::from_mins(2);
 
 /// The user that Elasticsearch runs as where the tests run as root, which it refuses: `nobody`.
 const NOBODY: u32 = 65_534;
 
+/// A node whose disk is nine tenths full takes no new index: how full this machine's disk is must not matter.
+const DEFAULTS: &[(&str, &str)] = &[("cluster.routing.allocation.disk.threshold_enabled", "false")];
+
 const HEAP: &str = "-Xms512m -Xmx512m";
 
 /// How a node differs from a plain one.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Options<'a> {
     /// Node settings: names and values.
     pub settings: &'a [(&'a str, &'a str)],
@@ -42,9 +48,31 @@ pub struct Node {
 }
 
 impl Node {
-    /// Starts a node and waits until it answers. `None`: the server is not there, and the test is skipped.
-    pub fn start(server: Server, options: &Options<'_>) -> Option<Self> {
-        let home = require(server)?;
+    /// A node for one test alone. `None`: the server is not there, and the test is skipped.
+    pub fn start(server: Server, options: &Options<'_>) -> Option<Lease> {
+        require(server)?;
+        Some(Lease::alone(server, options))
+    }
+
+    /// The plain OpenSearch 2 that tests share: each uses indices of its own.
+    pub fn shared() -> Option<Lease> {
+        Self::shared_of(Server::OpenSearch2)
+    }
+
+    /// The node of a server that tests share; Elasticsearch 8 and 9 ask who asks.
+    pub fn shared_of(server: Server) -> Option<Lease> {
+        let security = matches!(server, Server::Elasticsearch8 | Server::Elasticsearch9);
+        Self::shared_with(server, &Options { security, ..Options::default() })
+    }
+
+    /// The node that all tests share that ask for the same.
+    pub fn shared_with(server: Server, options: &Options<'static>) -> Option<Lease> {
+        require(server)?;
+        Some(Lease::shared(server, options))
+    }
+
+    fn launch(server: Server, options: &Options<'_>) -> Self {
+        let home = server.find().expect("a server that is asked for is there");
         let folder = Process::folder(server.name());
         let port = ports::free();
         let jdk = server.jdk().expect("a server that is there has its JDK");
@@ -63,21 +91,14 @@ impl Node {
             set(&mut command, "xpack.security.http.ssl.enabled", "false");
             set(&mut command, "xpack.security.transport.ssl.enabled", "false");
         }
-        for (name, value) in options.settings {
+        let own = |name| options.settings.iter().any(|(own, _)| *own == name);
+        for (name, value) in DEFAULTS.iter().filter(|(name, _)| !own(*name)).chain(options.settings) {
             set(&mut command, name, value);
         }
         let process = Process::start(server.name(), &command, folder);
         let mut node = Self { process, port, security: options.security };
         node.wait_until_ready();
-        Some(node)
-    }
-
-    /// The plain OpenSearch 2 that all tests of a process share: each uses indices of its own.
-    pub fn shared() -> Option<&'static Self> {
-        static SHARED: OnceLock<Option<Node>> = OnceLock::new();
-        // Asked each time: each test that lacks it is on record.
-        require(Server::OpenSearch2)?;
-        SHARED.get_or_init(|| Self::start(Server::OpenSearch2, &Options::default())).as_ref()
+        node
     }
 
     fn wait_until_ready(&mut self) {
@@ -90,6 +111,11 @@ impl Node {
     /// Where it listens: `http://127.0.0.1:PORT`.
     pub fn url(&self) -> String {
         format!("http://127.0.0.1:{}", self.port)
+    }
+
+    /// The user that this handle is, and the password; none where the node asks nobody.
+    pub fn user(&self) -> Option<(&'static str, &'static str)> {
+        self.security.then_some(TESTER)
     }
 
     /// What it wrote so far.

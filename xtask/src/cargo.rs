@@ -44,9 +44,10 @@ pub(crate) fn guests() -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Runs the benchmark program.
+/// Runs the benchmark program, with the command built beside it.
 pub(crate) fn bench(arguments: &[String]) -> Result<ExitCode> {
     guests::ensure_target()?;
+    run(&["build", "--release", "--package", "metricast"])?;
     let status = command(&["run", "--release", "--package", "metricast-bench", "--"]).args(arguments).status()?;
     Ok(if status.success() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }

@@ -1,7 +1,7 @@
 //! The plugin for Prometheus: it aggregates records into metrics, and the host asks it for the page when a scrape comes.
 //!
 //! It holds its whole state: a snapshot carries the registry and the offset up to which records are in it, so that a
-//! batch that comes again counts once. It opens no connection and listens at no port.
+//! batch that comes again counts once. It listens at no port, and reaches a Prometheus only to ask it for a check.
 //!
 //! ```
 //! use metricast_prometheus::{Config, PrometheusPublisher};
@@ -21,21 +21,36 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod caps;
+mod clock;
 mod events;
+mod finder;
 mod known;
+mod label_options;
 mod metrics;
 mod networks;
 mod options;
 mod pairs;
+mod probe;
 mod recorder;
+mod scraper;
+mod snippet;
+mod tags;
+mod time;
+mod trace;
+mod turns;
 
-use metricast_sdk::{Batch, Description, Exposition, Profile, PublishError, Publisher, Receipt, Saved, log};
+use metricast_sdk::{
+    Batch, Description, Exposition, Finding, Profile, PublishError, Publisher, Receipt, Saved, Snippet, log,
+};
 use metricast_series::{Registry, negotiate, snapshot};
 
+pub use label_options::{AttributeLabel, Label};
 use metrics::Metrics;
 use options::Options;
-pub use options::{BucketLists, Config};
+pub use options::{BucketLists, Config, Histograms};
 use recorder::Recorder;
+pub use time::Time;
 
 /// Aggregates records for scrapes.
 #[derive(Debug)]
@@ -57,12 +72,20 @@ impl Publisher for PrometheusPublisher {
         Options::try_from(config).map(drop)
     }
 
+    fn probe(config: &Config) -> Vec<Finding> {
+        probe::probe(config)
+    }
+
+    fn snippets(config: &Config) -> Vec<Snippet> {
+        vec![snippet::scrape_config(config)]
+    }
+
     fn open(config: Config, state: Option<Saved>) -> Result<Self, PublishError> {
         let options = Options::try_from(&config)?;
         let (metrics, mut registry) =
             Metrics::define(&options).map_err(|error| PublishError::Internal(error.to_string()))?;
         let next_offset = state.map_or(Ok(0), |saved| restore(&mut registry, &saved))?;
-        let recorder = Recorder::new(metrics, &mut registry);
+        let recorder = Recorder::new(metrics, &options, &mut registry);
         Ok(Self { registry, recorder, next_offset })
     }
 
@@ -88,10 +111,17 @@ impl Publisher for PrometheusPublisher {
     }
 
     fn scrape(&self, accept: &str) -> Option<Exposition> {
+        Some(self.scrape_at(accept, clock::now()))
+    }
+}
+
+impl PrometheusPublisher {
+    /// What a scrape gets at a time, seconds since the Unix epoch.
+    pub fn scrape_at(&self, accept: &str, now: f64) -> Exposition {
         let negotiated = negotiate(accept);
         let mut body = Vec::new();
-        negotiated.encode(&self.registry, &mut body);
-        Some(Exposition { content_type: negotiated.content_type(), body })
+        negotiated.encode(&self.registry, now, &mut body);
+        Exposition { content_type: negotiated.content_type(), body }
     }
 }
 
@@ -114,7 +144,9 @@ fn restore(registry: &mut Registry, saved: &Saved) -> Result<u64, PublishError> 
         )));
     }
     for family in restored.reset {
-        log::warn(format_args!("{family} starts anew, because its buckets or labels are others now"));
+        log::warn(format_args!(
+            "{family} starts anew, because its buckets or labels are others now, or native buckets are new"
+        ));
     }
     for family in restored.dropped {
         log::info(format_args!("{family} is no longer kept, and its saved state is left out"));

@@ -1,82 +1,146 @@
 //! Counting the network operations of a batch, as [`events`](crate::events) are counted.
 
-use metricast_sdk::{Batch, Outcome, batch};
-use metricast_series::Registry;
+use std::ops::Range;
 
-use crate::known::Known;
-use crate::metrics::{Metrics, NetworkSeries};
-use crate::pairs::Pairs;
+use metricast_sdk::{Outcome, batch};
+use metricast_series::{ExemplarPlace, Histogram, LabelTable, Registry};
+
+use crate::finder::Finder;
+use crate::label_options::Tag;
+use crate::metrics::NetworkSeries;
+use crate::recorder::{Pass, Unobserved};
 
 /// Counts network operations.
 #[derive(Debug)]
 pub(crate) struct NetworkRecorder {
-    /// Where in `tallies` a name and outcome are.
-    pairs: Pairs,
+    finder: Finder<NetworkSeries>,
+    /// By the finder's places.
     tallies: Vec<Tally>,
-    known: Known<NetworkSeries>,
 }
 
-/// What a batch says of one name and outcome.
+/// What a batch says of operations that are alike.
 #[derive(Debug)]
 struct Tally {
-    series: NetworkSeries,
+    /// Where the finder has their series.
+    known: usize,
+    latency: Histogram,
     records: u64,
     ended: u64,
     sent: u128,
     received: u128,
+    /// From when on the counter of operations takes an exemplar.
+    exemplar_due: f64,
 }
 
 impl NetworkRecorder {
-    pub(crate) fn new() -> Self {
-        Self { pairs: Pairs::new(), tallies: Vec::new(), known: Known::new() }
+    pub(crate) fn new(tags: &[Tag], shown: &LabelTable) -> Self {
+        Self { finder: Finder::new(tags, shown), tallies: Vec::new() }
     }
 
-    /// Counts operations from row `first` on, and gives back how many of them have no end.
-    pub(crate) fn record(&mut self, metrics: &Metrics, registry: &mut Registry, batch: &Batch, first: usize) -> u64 {
-        let columns = batch.network_columns();
-        let names = columns.operation[first..].iter().zip(&columns.error[first..]);
-        let bytes = columns.bytes_sent[first..].iter().zip(&columns.bytes_received[first..]);
-        let times = columns.start_time[first..].iter().zip(&columns.end_time[first..]);
-        self.known.trim();
-        for (((&operation, &error), (&sent, &received)), (&start, &end)) in names.zip(bytes).zip(times) {
+    /// Counts operations, and gives back what of them no histogram observes.
+    pub(crate) fn record(&mut self, pass: &Pass<'_>, registry: &mut Registry, rows: Range<usize>) -> Unobserved {
+        if self.finder.has_tags() {
+            self.record_rows::<true>(pass, registry, rows)
+        } else {
+            self.record_rows::<false>(pass, registry, rows)
+        }
+    }
+
+    fn record_rows<const TAGS: bool>(
+        &mut self,
+        pass: &Pass<'_>,
+        registry: &mut Registry,
+        rows: Range<usize>,
+    ) -> Unobserved {
+        let columns = pass.batch.network_columns();
+        let names = columns.operation[rows.clone()].iter().zip(&columns.error[rows.clone()]);
+        let bytes = columns.bytes_sent[rows.clone()].iter().zip(&columns.bytes_received[rows.clone()]);
+        let times = columns.start_time[rows.clone()].iter().zip(&columns.end_time[rows.clone()]);
+        let taken_in = &pass.received[rows.clone()];
+        let mut too_old = 0;
+        self.finder.begin(pass.batch);
+        for (((((&operation, &error), (&sent, &received)), (&start, &end)), &taken_in), row) in
+            names.zip(bytes).zip(times).zip(taken_in).zip(rows)
+        {
+            if taken_in - end.max(start) > pass.max_age {
+                too_old += 1;
+                continue;
+            }
             let outcome = if error == batch::ABSENT { Outcome::Success } else { Outcome::Failure };
-            let place = match self.pairs.get(operation, outcome as u32) {
+            let combination = if TAGS { Some(self.finder.combination(pass.batch, pass.index(row))) } else { None };
+            let place = match self.finder.place([operation, outcome as u32], combination) {
                 Some(place) => place,
-                None => self.meet(metrics, registry, batch, operation, outcome),
+                None => self.meet(pass, registry, row, outcome, combination),
             };
             let tally = &mut self.tallies[place as usize];
             tally.records += 1;
             tally.sent += u128::from(sent);
             tally.received += u128::from(received);
-            if !end.is_nan() {
-                tally.ended += 1;
-                registry.observe(tally.series.latency, end - start);
+            if taken_in >= tally.exemplar_due {
+                self.put_exemplar(pass, registry, place, row);
+            }
+            if end.is_nan() {
+                continue;
+            }
+            let tally = &mut self.tallies[place as usize];
+            tally.ended += 1;
+            if let Some(due) = registry.observe_at(tally.latency, end - start, taken_in) {
+                put_exemplar(pass, registry, due, row, end - start);
             }
         }
-        self.flush(registry)
+        Unobserved { without_end: self.flush(registry), too_old }
     }
 
     #[cold]
     fn meet(
         &mut self,
-        metrics: &Metrics,
+        pass: &Pass<'_>,
         registry: &mut Registry,
-        batch: &Batch,
-        operation: u32,
+        row: usize,
         outcome: Outcome,
+        combination: Option<u32>,
     ) -> u32 {
-        let name = batch.text(operation);
-        let known = self.known.row([name, outcome.as_str()], || metrics.network(registry, name, outcome));
-        let series = *self.known.series(known);
+        let operation = pass.batch.network_columns().operation[row];
+        let own = [pass.batch.text(operation), outcome.as_str()];
+        let values = self.finder.values(pass.batch, own, combination);
+        registry.set_time(pass.received[row]);
+        let known = self.finder.row(&values, |values| {
+            let series = pass.metrics.network(registry, values);
+            (series, pass.metrics.has_network(registry, values))
+        });
+        let series = *self.finder.series(known);
+        let exemplar_due = series.operations.map_or(f64::INFINITY, |counter| registry.exemplar_due(counter).1);
         let place = self.tallies.len() as u32;
-        self.tallies.push(Tally { series, records: 0, ended: 0, sent: 0, received: 0 });
-        self.pairs.insert(operation, outcome as u32, place);
+        self.tallies.push(Tally {
+            known,
+            latency: series.latency,
+            records: 0,
+            ended: 0,
+            sent: 0,
+            received: 0,
+            exemplar_due,
+        });
+        self.finder.put([operation, outcome as u32], combination, place);
         place
+    }
+
+    /// Puts the exemplar of the counter of operations.
+    #[cold]
+    fn put_exemplar(&mut self, pass: &Pass<'_>, registry: &mut Registry, place: u32, row: usize) {
+        let tally = &mut self.tallies[place as usize];
+        if let Some(operations) = self.finder.series(tally.known).operations {
+            let due = registry.exemplar_due(operations).0;
+            put_exemplar(pass, registry, due, row, 1.0);
+            tally.exemplar_due = registry.exemplar_due(operations).1;
+        }
     }
 
     fn flush(&mut self, registry: &mut Registry) -> u64 {
         let mut without_end = 0;
-        for Tally { series, records, ended, sent, received } in self.tallies.drain(..) {
+        for Tally { known, records, ended, sent, received, .. } in self.tallies.drain(..) {
+            let series = self.finder.series(known);
+            series.keep_usual(registry);
+            registry.touch_histogram(series.latency);
             registry.add(series.sent, sent, records);
             registry.add(series.received, received, records);
             if let Some(operations) = series.operations {
@@ -84,7 +148,11 @@ impl NetworkRecorder {
             }
             without_end += records - ended;
         }
-        self.pairs.clear();
         without_end
     }
+}
+
+#[cold]
+fn put_exemplar(pass: &Pass<'_>, registry: &mut Registry, place: ExemplarPlace, row: usize, value: f64) {
+    pass.put_exemplar(registry, place, [row, pass.index(row)], value);
 }

@@ -1,8 +1,15 @@
 //! The config: as it is written, and as it is used.
 
+use std::collections::BTreeMap;
+use std::time::Duration;
+
 use metricast_sdk::PublishError;
-use metricast_series::{Buckets, SeriesLimit, histogram};
+use metricast_series::{Buckets, HistogramForm, SeriesLimit, histogram};
 use serde::Deserialize;
+
+use crate::label_options::{Label, Labels};
+use crate::time::Time;
+use crate::{scraper, turns};
 
 /// JSON Schema of [`Config`].
 pub(crate) const SCHEMA: &str = include_str!("../config.schema.json");
@@ -13,12 +20,59 @@ pub(crate) const SCHEMA: &str = include_str!("../config.schema.json");
 pub struct Config {
     /// Where the host answers scrapes.
     pub port: u16,
+    /// Which buckets a scrape in protobuf gets.
+    pub histograms: Histograms,
     /// The bounds of the histograms' buckets.
     pub buckets: BucketLists,
     /// How many series a metric may have.
     pub series_limit: u64,
     /// Whether the three metrics beyond the four of the API are kept.
     pub extra_metrics: bool,
+    /// How long a new series is shown as 0.
+    pub hold_new_series: Option<Time>,
+    /// How long a series may be idle.
+    pub expire_after: Option<Time>,
+    /// How old a record may be when it is received.
+    pub max_age: Option<Time>,
+    /// Labels besides the metrics' own.
+    pub labels: BTreeMap<String, Label>,
+    /// Whether exemplars are kept.
+    pub exemplars: bool,
+    /// The address of a Prometheus that a probe asks.
+    pub server: Option<String>,
+    /// What the records are of. It and the four below are for the printed scrape config.
+    pub service: Option<String>,
+    /// What the service is a part of.
+    pub namespace: Option<String>,
+    /// As `production`.
+    pub environment: Option<String>,
+    /// Tells this metricast from others.
+    pub instance: Option<String>,
+    /// The machine's name.
+    pub host: Option<String>,
+}
+
+/// Which buckets a scrape in protobuf gets; in the text formats they are classic always.
+#[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq, Eq)]
+#[serde(rename_all = "snake_case")]
+pub enum Histograms {
+    /// Those of `buckets`.
+    #[default]
+    Classic,
+    /// Those that grow by one factor.
+    Native,
+    /// Both.
+    Both,
+}
+
+impl From<Histograms> for HistogramForm {
+    fn from(histograms: Histograms) -> Self {
+        match histograms {
+            Histograms::Classic => Self::Classic,
+            Histograms::Native => Self::Native,
+            Histograms::Both => Self::Both,
+        }
+    }
 }
 
 /// Upper bounds of buckets, in seconds.
@@ -35,9 +89,21 @@ impl Default for Config {
     fn default() -> Self {
         Self {
             port: 9464,
+            histograms: Histograms::default(),
             buckets: BucketLists::default(),
             series_limit: u64::from(SeriesLimit::DEFAULT),
             extra_metrics: true,
+            hold_new_series: None,
+            expire_after: None,
+            max_age: None,
+            labels: BTreeMap::new(),
+            exemplars: true,
+            server: None,
+            service: None,
+            namespace: None,
+            environment: None,
+            instance: None,
+            host: None,
         }
     }
 }
@@ -51,24 +117,69 @@ impl Default for BucketLists {
 /// The config as it is used: all of it holds. The port is the host's to use.
 #[derive(Clone, Debug)]
 pub(crate) struct Options {
+    pub(crate) histograms: HistogramForm,
     pub(crate) event_buckets: Buckets,
     pub(crate) network_buckets: Buckets,
     pub(crate) series_limit: SeriesLimit,
     pub(crate) extra_metrics: bool,
+    /// Seconds.
+    pub(crate) hold_new_series: f64,
+    /// After how many turns an idle series expires.
+    pub(crate) idle_turns: Option<u32>,
+    /// Seconds.
+    pub(crate) max_age: Option<f64>,
+    pub(crate) labels: Labels,
+    pub(crate) exemplars: bool,
 }
 
 impl TryFrom<&Config> for Options {
     type Error = PublishError;
 
     fn try_from(config: &Config) -> Result<Self, PublishError> {
+        scraper::check(config)?;
         Ok(Self {
+            histograms: config.histograms.into(),
             event_buckets: buckets("buckets.events", &config.buckets.events)?,
             network_buckets: buckets("buckets.network", &config.buckets.network)?,
             series_limit: SeriesLimit::new(config.series_limit)
                 .map_err(|error| PublishError::misconfigured("series_limit", error))?,
             extra_metrics: config.extra_metrics,
+            hold_new_series: hold(config.hold_new_series)?,
+            idle_turns: config.expire_after.map(idle_turns).transpose()?,
+            max_age: config.max_age.map(max_age).transpose()?,
+            labels: Labels::checked(&config.labels)?,
+            exemplars: config.exemplars,
         })
     }
+}
+
+/// Longer than this nobody would find out what happened.
+const LONGEST_HOLD: Duration = Duration::from_hours(1);
+
+fn hold(time: Option<Time>) -> Result<f64, PublishError> {
+    match time {
+        Some(Time(time)) if time > LONGEST_HOLD => {
+            Err(PublishError::misconfigured("hold_new_series", "the most is 1h"))
+        }
+        time => Ok(time.map_or(0.0, |Time(time)| time.as_secs_f64())),
+    }
+}
+
+/// A series that comes and goes is worse than one that stays.
+const SHORTEST_EXPIRY: Duration = Duration::from_hours(1);
+
+fn idle_turns(Time(time): Time) -> Result<u32, PublishError> {
+    if time < SHORTEST_EXPIRY {
+        return Err(PublishError::misconfigured("expire_after", "the least is 1h"));
+    }
+    Ok((time.as_secs_f64() / turns::SECONDS).ceil() as u32)
+}
+
+fn max_age(Time(time): Time) -> Result<f64, PublishError> {
+    if time.is_zero() {
+        return Err(PublishError::misconfigured("max_age", "must be longer than 0s"));
+    }
+    Ok(time.as_secs_f64())
 }
 
 fn buckets(path: &str, bounds: &[f64]) -> Result<Buckets, PublishError> {
@@ -76,62 +187,5 @@ fn buckets(path: &str, bounds: &[f64]) -> Result<Buckets, PublishError> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use metricast_sdk::config;
-    use serde_json::Value;
-
-    fn parsed(config: &str) -> Result<Config, String> {
-        config::parse::<crate::PrometheusPublisher>(config).map_err(|error| error.to_string())
-    }
-
-    #[test]
-    fn every_default_is_the_one_that_the_schema_states() {
-        let schema: Value = serde_json::from_str(SCHEMA).expect("the schema is JSON");
-        let properties = &schema["properties"];
-        let stated = |key: &str| properties[key]["default"].clone();
-        let lists = &properties["buckets"]["properties"];
-        let written = serde_json::json!({
-            "port": stated("port"),
-            "series_limit": stated("series_limit"),
-            "extra_metrics": stated("extra_metrics"),
-            "buckets": { "events": lists["events"]["default"], "network": lists["network"]["default"] },
-        });
-        assert_eq!(parsed(&written.to_string()), Ok(Config::default()));
-        assert_eq!(parsed("{}"), Ok(Config::default()));
-        assert_eq!(properties["series_limit"]["maximum"], SeriesLimit::MAX);
-        assert_eq!(lists["events"]["maxItems"], Buckets::MAX);
-    }
-
-    #[test]
-    fn what_is_written_is_taken() {
-        let config =
-            parsed(r#"{"port": 9999, "buckets": {"events": [1, 2.5]}, "series_limit": 5, "extra_metrics": false}"#);
-        let expected = Config {
-            port: 9999,
-            buckets: BucketLists { events: vec![1.0, 2.5], ..BucketLists::default() },
-            series_limit: 5,
-            extra_metrics: false,
-        };
-        assert_eq!(config, Ok(expected));
-    }
-
-    #[test]
-    fn what_cannot_be_names_its_key() {
-        for (config, expected) in [
-            (r#"{"prot": 1}"#, "prot: unknown key; did you mean `port`?"),
-            (r#"{"port": 65536}"#, "port: 65536 is out of range, the most is 65535"),
-            (r#"{"buckets": {"event": [1]}}"#, "buckets.event: unknown key; did you mean `events`?"),
-            (r#"{"buckets": {"events": []}}"#, "buckets.events: needs at least one bound"),
-            (r#"{"buckets": {"events": [-1]}}"#, "buckets.events[0]: -1 is out of range, the least is 0"),
-            (
-                r#"{"buckets": {"network": [1, 0.5]}}"#,
-                "buckets.network: bound 1 is 0.5, which is not above the one before it (1): bounds ascend",
-            ),
-            (r#"{"series_limit": 0}"#, "series_limit: 0 is out of range, the least is 1"),
-            (r#"{"extra_metrics": "no"}"#, "extra_metrics: true or false is wanted, and this is text"),
-        ] {
-            assert_eq!(parsed(config), Err(expected.to_owned()), "{config}");
-        }
-    }
-}
+#[path = "options_tests.rs"]
+mod tests;

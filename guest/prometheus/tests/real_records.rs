@@ -32,7 +32,8 @@ type Samples = BTreeMap<String, f64>;
 
 fn samples(page: &str) -> Samples {
     let samples = page.lines().filter(|line| !line.starts_with('#')).map(|line| {
-        let (series, value) = line.rsplit_once(' ').expect("a sample has a value");
+        let sample = line.split_once(" # ").map_or(line, |(sample, _exemplar)| sample);
+        let (series, value) = sample.rsplit_once(' ').expect("a sample has a value");
         (series.to_owned(), value.parse().expect("a value is a number"))
     });
     samples.collect()

@@ -10,7 +10,7 @@
 use mediatype::{MediaType, MediaTypeList, Name, ReadParams, Value, names};
 
 use crate::registry::Registry;
-use crate::{open_metrics, text};
+use crate::{open_metrics, protobuf, text};
 
 /// A format and version that an exposition can have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,6 +23,8 @@ pub enum Format {
     Text100,
     /// `application/openmetrics-text; version=0.0.1`
     OpenMetrics001,
+    /// `application/vnd.google.protobuf; proto=io.prometheus.client.MetricFamily; encoding=delimited`
+    Protobuf,
 }
 
 /// How names that the old formats cannot have are written.
@@ -49,19 +51,25 @@ impl Negotiated {
 
     /// The whole `Content-Type`.
     pub fn content_type(self) -> String {
-        let (kind, subtype, version) = self.format.names();
+        let Names { kind, subtype, parameters } = self.format.names();
+        let parameters: String =
+            parameters.iter().map(|(name, value)| ["; ", name.as_str(), "=", value].concat()).collect();
+        let charset = if self.format == Format::Protobuf { "" } else { "; charset=utf-8" };
         let escaping = match self.format {
-            Format::Text100 | Format::OpenMetrics100 => format!("; escaping={}", self.escaping.name()),
             Format::Text004 | Format::OpenMetrics001 => String::new(),
+            Format::Text100 | Format::OpenMetrics100 | Format::Protobuf => {
+                format!("; escaping={}", self.escaping.name())
+            }
         };
-        format!("{kind}/{subtype}; version={version}; charset=utf-8{escaping}")
+        format!("{kind}/{subtype}{parameters}{charset}{escaping}")
     }
 
-    /// Appends the exposition of `registry` to `out`.
-    pub fn encode(self, registry: &Registry, out: &mut Vec<u8>) {
+    /// Appends the exposition of `registry` at the time `now`, seconds since the Unix epoch, to `out`.
+    pub fn encode(self, registry: &Registry, now: f64, out: &mut Vec<u8>) {
         match self.format {
-            Format::Text004 | Format::Text100 => text::encode(registry, out),
-            Format::OpenMetrics100 | Format::OpenMetrics001 => open_metrics::encode(registry, out),
+            Format::Text004 | Format::Text100 => text::encode(registry, now, out),
+            Format::OpenMetrics100 | Format::OpenMetrics001 => open_metrics::encode(registry, now, out),
+            Format::Protobuf => protobuf::encode(registry, now, out),
         }
     }
 }
@@ -105,26 +113,44 @@ impl Offer {
 
 const ANY: Name<'static> = Name::new_unchecked("*");
 const OPEN_METRICS: Name<'static> = Name::new_unchecked("openmetrics-text");
+const PROTOBUF: Name<'static> = Name::new_unchecked("vnd.google.protobuf");
 const VERSION: Name<'static> = Name::new_unchecked("version");
 const ESCAPING: Name<'static> = Name::new_unchecked("escaping");
 
+/// The parameters that tell protobuf messages apart.
+const PROTOBUF_PARAMETERS: &[Parameter] = &[
+    (Name::new_unchecked("proto"), "io.prometheus.client.MetricFamily"),
+    (Name::new_unchecked("encoding"), "delimited"),
+];
+
+type Parameter = (Name<'static>, &'static str);
+
+/// What a format is called.
+struct Names {
+    kind: Name<'static>,
+    subtype: Name<'static>,
+    parameters: &'static [Parameter],
+}
+
 impl Format {
     /// Every format, the one preferred among equals first.
-    pub const ALL: [Self; 4] = [Self::Text004, Self::OpenMetrics100, Self::Text100, Self::OpenMetrics001];
+    pub const ALL: [Self; 5] =
+        [Self::Text004, Self::OpenMetrics100, Self::Text100, Self::OpenMetrics001, Self::Protobuf];
 
-    /// Type, subtype and version.
-    fn names(self) -> (Name<'static>, Name<'static>, &'static str) {
-        match self {
-            Self::Text004 => (names::TEXT, names::PLAIN, "0.0.4"),
-            Self::Text100 => (names::TEXT, names::PLAIN, "1.0.0"),
-            Self::OpenMetrics100 => (names::APPLICATION, OPEN_METRICS, "1.0.0"),
-            Self::OpenMetrics001 => (names::APPLICATION, OPEN_METRICS, "0.0.1"),
-        }
+    fn names(self) -> Names {
+        let (kind, subtype, parameters): (_, _, &[Parameter]) = match self {
+            Self::Text004 => (names::TEXT, names::PLAIN, &[(VERSION, "0.0.4")]),
+            Self::Text100 => (names::TEXT, names::PLAIN, &[(VERSION, "1.0.0")]),
+            Self::OpenMetrics100 => (names::APPLICATION, OPEN_METRICS, &[(VERSION, "1.0.0")]),
+            Self::OpenMetrics001 => (names::APPLICATION, OPEN_METRICS, &[(VERSION, "0.0.1")]),
+            Self::Protobuf => (names::APPLICATION, PROTOBUF, PROTOBUF_PARAMETERS),
+        };
+        Names { kind, subtype, parameters }
     }
 
     /// How closely `range` names this format; none where it names another.
     fn closeness(self, range: &MediaType<'_>) -> Option<u8> {
-        let (kind, subtype, version) = self.names();
+        let Names { kind, subtype, parameters } = self.names();
         if range.ty == ANY && range.subty == ANY {
             return Some(0);
         }
@@ -137,11 +163,11 @@ impl Format {
         if range.subty != subtype || range.suffix.is_some() {
             return None;
         }
-        match range.get_param(VERSION) {
-            None => Some(2),
-            Some(asked) if asked.unquoted_str() == version => Some(3),
+        parameters.iter().try_fold(2, |closeness, (name, value)| match range.get_param(*name) {
+            None => Some(closeness),
+            Some(asked) if asked.unquoted_str().eq_ignore_ascii_case(value) => Some(closeness + 1),
             Some(_) => None,
-        }
+        })
     }
 }
 
@@ -180,6 +206,10 @@ mod tests {
     const TEXT_004: &str = "text/plain; version=0.0.4; charset=utf-8";
     const TEXT_100: &str = "text/plain; version=1.0.0; charset=utf-8; escaping=underscores";
     const OPEN_METRICS_001: &str = "application/openmetrics-text; version=0.0.1; charset=utf-8";
+    const OPEN_METRICS_ALLOW_UTF_8: &str =
+        "application/openmetrics-text; version=1.0.0; charset=utf-8; escaping=allow-utf-8";
+    const PROTOBUF: &str = "application/vnd.google.protobuf; proto=io.prometheus.client.MetricFamily; \
+                            encoding=delimited; escaping=underscores";
     const OPEN_METRICS_100: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8; escaping=underscores";
 
     fn answers(accept: &str) -> String {
@@ -198,13 +228,24 @@ mod tests {
         let accept = "application/openmetrics-text;version=1.0.0;escaping=allow-utf-8;q=0.6,\
                       application/openmetrics-text;version=0.0.1;q=0.5,text/plain;version=1.0.0;escaping=allow-utf-8;q=0.4,\
                       text/plain;version=0.0.4;q=0.3,*/*;q=0.2";
-        let expected = "application/openmetrics-text; version=1.0.0; charset=utf-8; escaping=allow-utf-8";
-        assert_eq!(answers(accept), expected);
+        assert_eq!(answers(accept), OPEN_METRICS_ALLOW_UTF_8);
+    }
+
+    #[test]
+    fn prometheus_3_with_native_histograms_gets_protobuf() {
+        let accept = "application/vnd.google.protobuf;proto=io.prometheus.client.MetricFamily;encoding=delimited;q=0.6,\
+                      application/openmetrics-text;version=1.0.0;escaping=allow-utf-8;q=0.5,\
+                      text/plain;version=0.0.4;q=0.3,*/*;q=0.2";
+        assert_eq!(answers(accept), PROTOBUF);
+        assert_eq!(answers(&accept.replace("q=0.6", "q=0.1;escaping=dots")), OPEN_METRICS_ALLOW_UTF_8);
+        let escaping = accept.replace("q=0.6", "escaping=values");
+        assert_eq!(answers(&escaping), PROTOBUF.replace("underscores", "values"));
     }
 
     #[test]
     fn what_we_do_not_have_is_passed_over() {
-        let accept = "application/vnd.google.protobuf;proto=io.prometheus.client.MetricFamily;encoding=delimited;q=0.6,\
+        let accept = "application/vnd.google.protobuf;proto=io.prometheus.client.MetricFamily;encoding=text;q=0.7,\
+                      application/vnd.google.protobuf;proto=another.Message;encoding=delimited;q=0.6,\
                       application/openmetrics-text;version=2.0.0;q=0.5,text/plain;version=1.0.0;escaping=dots;q=0.4,\
                       text/plain;version=0.0.4;q=0.3,*/*;q=0.2";
         assert_eq!(answers(accept), "text/plain; version=1.0.0; charset=utf-8; escaping=dots");
@@ -221,6 +262,8 @@ mod tests {
             ("application/openmetrics-text; version=0.0.1", OPEN_METRICS_001),
             ("application/openmetrics-text; version=1.0.0; escaping=\"made,up\"", OPEN_METRICS_100),
             ("application/*", OPEN_METRICS_100),
+            ("application/vnd.google.protobuf", PROTOBUF),
+            ("application/vnd.google.protobuf; encoding=DELIMITED", PROTOBUF),
             ("text/*;q=0.2, application/*;q=0.1", TEXT_004),
         ] {
             assert_eq!(answers(accept), expected, "{accept}");
@@ -255,12 +298,12 @@ mod tests {
     proptest! {
         #[test]
         fn any_header_gets_an_answer(accept in "\\PC*") {
-            prop_assert!(answers(&accept).contains("version="));
+            prop_assert!(answers(&accept).contains("escaping=") || answers(&accept).contains("version="));
         }
 
         #[test]
         fn anything_like_a_header_gets_an_answer(accept in "([a-z*/;=,\" \\\\q.0-9é]|text/plain|version=|escaping=){0,40}") {
-            prop_assert!(answers(&accept).contains("version="));
+            prop_assert!(answers(&accept).contains("escaping=") || answers(&accept).contains("version="));
         }
     }
 }

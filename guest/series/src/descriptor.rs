@@ -19,6 +19,7 @@ pub struct Descriptor {
     help: String,
     unit: String,
     labels: Vec<Label>,
+    exemplars: bool,
 }
 
 /// A label's name, and whether its values come from outside.
@@ -69,7 +70,7 @@ pub enum DefineError {
 impl Descriptor {
     /// A family called `name`, a counter without its `_total`, that explains itself with `help`.
     pub fn new(name: impl Into<String>, help: impl Into<String>) -> Self {
-        Self { name: name.into(), help: help.into(), unit: String::new(), labels: Vec::new() }
+        Self { name: name.into(), help: help.into(), unit: String::new(), labels: Vec::new(), exemplars: false }
     }
 
     /// The unit, with which the name must end.
@@ -90,6 +91,13 @@ impl Descriptor {
     #[must_use]
     pub fn fixed_label(mut self, name: impl Into<String>) -> Self {
         self.labels.push(Label { name: name.into(), open: false });
+        self
+    }
+
+    /// Keeps exemplars where `wanted`: for each series of counters, and for each bucket of histograms.
+    #[must_use]
+    pub fn exemplars(mut self, wanted: bool) -> Self {
+        self.exemplars = wanted;
         self
     }
 
@@ -115,6 +123,15 @@ impl Descriptor {
 
     pub(crate) fn labels(&self) -> &[Label] {
         &self.labels
+    }
+
+    pub(crate) fn has_exemplars(&self) -> bool {
+        self.exemplars
+    }
+
+    /// Whether label values from outside make its series, so that they can be many.
+    pub(crate) fn has_open_label(&self) -> bool {
+        self.labels.iter().any(|label| label.open)
     }
 
     pub(crate) fn check(&self) -> Result<(), DefineError> {
@@ -151,7 +168,8 @@ fn is_metric_name(name: &str) -> bool {
     is_identifier(name, b":")
 }
 
-fn is_label_name(name: &str) -> bool {
+/// Whether a label can be called so: letters, digits and `_` only, no digit first, not `__…`.
+pub fn is_label_name(name: &str) -> bool {
     is_identifier(name, b"") && !name.starts_with("__")
 }
 

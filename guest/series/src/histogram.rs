@@ -1,7 +1,8 @@
-//! Classic histograms: the layout of their buckets and the counts of a family's series.
+//! Histograms: the layout of the classic buckets, the form that a family has, and the counts of its series.
 
 use thiserror::Error;
 
+use crate::native::Native;
 use crate::number;
 use crate::search::Search;
 use crate::sum::Sum;
@@ -115,25 +116,71 @@ impl Buckets {
     }
 }
 
+/// What the histograms of a family are. Classic buckets are always counted, since the text formats have no others.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum HistogramForm {
+    /// Classic buckets alone.
+    #[default]
+    Classic,
+    /// Protobuf shows native buckets and no classic ones.
+    Native,
+    /// Protobuf shows both.
+    Both,
+}
+
+impl HistogramForm {
+    /// Whether native buckets are counted.
+    pub(crate) fn has_native(self) -> bool {
+        self != Self::Classic
+    }
+
+    /// Whether protobuf shows classic buckets.
+    pub(crate) fn shows_classic(self) -> bool {
+        self != Self::Native
+    }
+}
+
 /// The histograms of a family, one a series.
 #[derive(Debug, Clone)]
 pub(crate) struct Histograms {
     pub(crate) buckets: Buckets,
+    pub(crate) form: HistogramForm,
     /// How many values each bucket alone has, series after series.
     pub(crate) counts: Vec<u64>,
     pub(crate) sums: Vec<Sum>,
+    /// Empty where the form has none.
+    pub(crate) natives: Vec<Native>,
 }
 
 impl Histograms {
-    pub(crate) fn new(buckets: Buckets) -> Self {
-        Self { buckets, counts: Vec::new(), sums: Vec::new() }
+    pub(crate) fn new(buckets: Buckets, form: HistogramForm) -> Self {
+        Self { buckets, form, counts: Vec::new(), sums: Vec::new(), natives: Vec::new() }
     }
 
+    /// Counts a value that is not NaN, and says in which place of `counts`.
     #[inline]
-    pub(crate) fn observe(&mut self, row: usize, value: f64) {
-        let bucket = self.buckets.index(value);
-        self.counts[row * self.buckets.width() + bucket] += 1;
+    pub(crate) fn observe(&mut self, row: usize, value: f64) -> usize {
+        let place = row * self.buckets.width() + self.buckets.index(value);
+        self.counts[place] += 1;
         self.sums[row].add(value);
+        if let Some(native) = self.natives.get_mut(row) {
+            native.observe(value);
+        }
+        place
+    }
+
+    /// Whether these can take the form of `wanted`: not with other buckets, and native ones cannot be made of classic
+    /// ones.
+    pub(crate) fn can_become(&self, wanted: &Self) -> bool {
+        self.buckets == wanted.buckets && (self.form.has_native() || !wanted.form.has_native())
+    }
+
+    /// Takes a form that it can.
+    pub(crate) fn reform(&mut self, form: HistogramForm) {
+        self.form = form;
+        if !form.has_native() {
+            self.natives.clear();
+        }
     }
 
     pub(crate) fn counts(&self, row: usize) -> &[u64] {

@@ -1,19 +1,30 @@
 //! Sets of label values: each once, with a row number, found by hash. A family's series are rows of such a table, and
 //! whoever records can keep in one which handles belong to what.
 
+use std::collections::hash_map::RandomState;
 use std::hash::{BuildHasher, Hasher};
+use std::sync::LazyLock;
 
-use foldhash::fast::FixedState;
+use foldhash::SharedSeed;
+use foldhash::fast::SeedableRandomState;
 use hashbrown::HashTable;
 
 /// Rows of label values, in the order of their first coming.
 ///
-/// The hash has no random seed, because equal histories must make equal tables; how long a chain of chosen collisions
-/// can get is bounded by the series limit.
+/// Equal histories make equal rows. The hash, which decides about none of them, has a random seed: who chooses the values
+/// cannot make them collide.
 #[derive(Debug, Clone)]
 pub struct LabelTable {
     rows: Rows,
     index: HashTable<u32>,
+    seed: SeedableRandomState,
+}
+
+/// Of the process, from the source of randomness that the standard library's maps have.
+static SEED: LazyLock<SharedSeed> = LazyLock::new(|| SharedSeed::from_u64(random()));
+
+fn random() -> u64 {
+    RandomState::new().build_hasher().finish()
 }
 
 #[derive(Debug, Clone)]
@@ -28,7 +39,8 @@ struct Rows {
 impl LabelTable {
     /// An empty table of rows of `width` values.
     pub fn new(width: usize) -> Self {
-        Self { rows: Rows { width, count: 0, text: String::new(), ends: Vec::new() }, index: HashTable::new() }
+        let rows = Rows { width, count: 0, text: String::new(), ends: Vec::new() };
+        Self { rows, index: HashTable::new(), seed: SeedableRandomState::with_seed(random(), &SEED) }
     }
 
     /// How many rows there are.
@@ -46,6 +58,11 @@ impl LabelTable {
         self.rows.width
     }
 
+    /// How many bytes all values have.
+    pub(crate) fn text_len(&self) -> usize {
+        self.rows.text.len()
+    }
+
     /// The values of a row.
     ///
     /// # Panics
@@ -57,15 +74,15 @@ impl LabelTable {
     /// The row of these values.
     #[inline]
     pub fn find<'a>(&self, values: &(impl Iterator<Item = &'a str> + Clone)) -> Option<u32> {
-        let hash = hash(values.clone());
+        let hash = hash(&self.seed, values.clone());
         self.index.find(hash, |&row| self.rows.get(row).eq(values.clone())).copied()
     }
 
     /// Appends a row that [`find`](Self::find) does not know.
     pub fn insert<'a>(&mut self, values: impl Iterator<Item = &'a str> + Clone) -> u32 {
-        let hash = hash(values.clone());
+        let hash = hash(&self.seed, values.clone());
         let row = self.rows.push(values);
-        self.index.insert_unique(hash, row, |&row| self::hash(self.rows.get(row)));
+        self.index.insert_unique(hash, row, |&row| self::hash(&self.seed, self.rows.get(row)));
         row
     }
 }
@@ -90,8 +107,8 @@ impl Rows {
 }
 
 #[inline]
-fn hash<'a>(values: impl Iterator<Item = &'a str>) -> u64 {
-    let mut hasher = FixedState::default().build_hasher();
+fn hash<'a>(seed: &SeedableRandomState, values: impl Iterator<Item = &'a str>) -> u64 {
+    let mut hasher = seed.build_hasher();
     for value in values {
         hasher.write(value.as_bytes());
     }
@@ -115,6 +132,13 @@ mod tests {
         assert_eq!(table.find(&["a", "bc"].into_iter()), None);
         assert_eq!(table.find(&["ab", "c"].into_iter()), Some(row));
         assert!(table.row(row).eq(["ab", "c"]));
+    }
+
+    #[test]
+    fn each_table_hashes_in_its_own_way() {
+        let tables = [LabelTable::new(1), LabelTable::new(1)];
+        let [first, second] = tables.map(|table| hash(&table.seed, ["value"].into_iter()));
+        assert_ne!(first, second);
     }
 
     #[test]

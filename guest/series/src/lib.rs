@@ -1,18 +1,21 @@
-//! Counters, gauges and histograms by label, and what shows and keeps them: the text formats of Prometheus and
+//! Counters, gauges and histograms by label, and what shows and keeps them: the text and protobuf formats of Prometheus,
 //! OpenMetrics, and snapshots.
 //!
-//! This is logic alone: no clock, no randomness, no sockets, no bindings. What went in, and in which order, decides
-//! every byte that comes out, so a replay after a crash ends where the first run was. It is not a general metrics
-//! client: one thread records, families are defined at the start, and each family holds a bounded number of series.
+//! This is logic alone: no clock, no sockets, no bindings, and no randomness but the seeds of hashes. What went in, and in
+//! which order, decides every byte that comes out, so a replay after a crash ends where the first run was. It is not a
+//! general metrics client: one thread records, families are defined at the start, and each family holds a bounded number
+//! of series.
 //!
 //! ```
-//! use metricast_series::{Buckets, Descriptor, Registry, SeriesLimit, negotiate};
+//! use metricast_series::{Buckets, Descriptor, HistogramForm, Registry, SeriesLimit, negotiate};
 //!
 //! let mut families = Registry::builder(SeriesLimit::new(2)?);
 //! let sent = families.counter(Descriptor::new("sent_bytes", "Bytes sent.").unit("bytes").label("to"))?;
-//! let took = families.histogram(Descriptor::new("took_seconds", "Time taken.").unit("seconds"), Buckets::new(&[1.0])?)?;
+//! let took = Descriptor::new("took_seconds", "Time taken.").unit("seconds");
+//! let took = families.histogram(took, Buckets::new(&[1.0])?, HistogramForm::Classic)?;
 //! let mut registry = families.build();
 //!
+//! registry.set_time(1_795_400_000.0);
 //! for to in ["a", "b", "c", "d"] {
 //!     let counter = registry.counter(sent, &[to]);
 //!     registry.add(counter, 10, 1);
@@ -21,7 +24,7 @@
 //! registry.observe(histogram, 0.25);
 //!
 //! let mut page = Vec::new();
-//! negotiate("application/openmetrics-text").encode(&registry, &mut page);
+//! negotiate("application/openmetrics-text").encode(&registry, 1_795_400_060.0, &mut page);
 //! assert_eq!(
 //!     String::from_utf8(page)?,
 //!     r#"# TYPE sent_bytes counter
@@ -47,14 +50,19 @@
 //! ```
 
 pub mod accept;
+mod builder;
 pub mod cap;
+mod cells;
 mod descriptor;
 mod escape;
+pub mod exemplars;
 mod family;
 pub mod histogram;
 pub mod labels;
+pub mod native;
 mod number;
 pub mod open_metrics;
+pub mod protobuf;
 mod registry;
 mod samples;
 mod search;
@@ -64,9 +72,11 @@ pub mod text;
 mod view;
 
 pub use accept::{Format, Negotiated, negotiate};
+pub use builder::Builder;
 pub use cap::{SeriesLimit, SeriesLimitError};
-pub use descriptor::{DefineError, Descriptor};
-pub use histogram::{Buckets, BucketsError};
+pub use descriptor::{DefineError, Descriptor, is_label_name};
+pub use exemplars::Exemplar;
+pub use histogram::{Buckets, BucketsError, HistogramForm};
 pub use labels::LabelTable;
-pub use registry::{Builder, Counter, CounterFamily, Gauge, GaugeFamily, Histogram, HistogramFamily, Registry};
+pub use registry::{Counter, CounterFamily, ExemplarPlace, Gauge, GaugeFamily, Histogram, HistogramFamily, Registry};
 pub use snapshot::{Restored, SnapshotError};

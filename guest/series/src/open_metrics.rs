@@ -1,18 +1,19 @@
 //! The OpenMetrics text format 1.0.0, which 0.0.1 equals in all that is used here.
 //!
 //! A counter's family goes without the `_total` of its samples, a unit stands in a line of its own, and the last line
-//! is `# EOF`. There are no `_created` lines: Prometheus keeps each as one more series.
+//! is `# EOF`. Counters and buckets have exemplars. There are no `_created` lines: Prometheus keeps each as one more series.
 
 use crate::escape;
 use crate::registry::Registry;
 use crate::samples;
 use crate::view::FamilyView;
 
-/// Appends the whole exposition to `out`.
-pub fn encode(registry: &Registry, out: &mut Vec<u8>) {
-    registry.visit(|family| {
+/// Appends the whole exposition of the time `now`, seconds since the Unix epoch, to `out`.
+pub fn encode(registry: &Registry, now: f64, out: &mut Vec<u8>) {
+    out.reserve_exact(samples::size(registry));
+    registry.visit(now, |family| {
         metadata(&family, out);
-        samples::encode(&family, out);
+        samples::encode(&family, true, out);
     });
     out.extend_from_slice(b"# EOF\n");
 }

@@ -1,9 +1,10 @@
 use super::*;
-use crate::text;
+use crate::cap::OVERFLOW_FAMILY;
+use crate::{Buckets, DefineError, Descriptor, HistogramForm, SeriesLimit, text};
 
 fn page(registry: &Registry) -> String {
     let mut out = Vec::new();
-    text::encode(registry, &mut out);
+    text::encode(registry, 0.0, &mut out);
     String::from_utf8(out).expect("a page is UTF-8")
 }
 
@@ -80,7 +81,7 @@ fn each_kind_of_family_overflows_alike() {
     let mut builder = Registry::builder(limit(1));
     let last = builder.gauge(named("last").label("name")).expect("a family");
     let buckets = Buckets::new(&[1.0]).expect("a layout");
-    let took = builder.histogram(named("took").label("name"), buckets).expect("a family");
+    let took = builder.histogram(named("took").label("name"), buckets, HistogramForm::Classic).expect("a family");
     let mut registry = builder.build();
     for (name, value) in [("a", 1.5), ("b", 2.5), ("c", 0.5)] {
         let gauge = registry.gauge(last, &[name]);
@@ -110,7 +111,7 @@ fn what_is_declared_stands_at_zero_if_there_is_room() {
     let mut builder = Registry::builder(limit(1));
     let runs = builder.counter(named("runs").label("name")).expect("a family");
     let buckets = Buckets::new(&[1.0]).expect("a layout");
-    let took = builder.histogram(named("took").label("name"), buckets).expect("a family");
+    let took = builder.histogram(named("took").label("name"), buckets, HistogramForm::Classic).expect("a family");
     let mut registry = builder.build();
     assert_eq!(registry.find_counter(runs, &["a"]), None);
     for name in ["a", "b", "a"] {
@@ -181,7 +182,9 @@ fn a_gauge_keeps_the_greatest_even_below_zero() {
 #[test]
 fn nan_is_no_observation() {
     let mut builder = Registry::builder(SeriesLimit::default());
-    let family = builder.histogram(named("took"), Buckets::new(&[1.0]).expect("a layout")).expect("a family");
+    let family = builder
+        .histogram(named("took"), Buckets::new(&[1.0]).expect("a layout"), HistogramForm::Both)
+        .expect("a family");
     let mut registry = builder.build();
     let histogram = registry.histogram(family, &[]);
     registry.observe(histogram, f64::NAN);
@@ -193,7 +196,7 @@ fn nan_is_no_observation() {
 fn two_families_cannot_write_samples_of_one_name() {
     let mut builder = Registry::builder(SeriesLimit::default());
     let buckets = Buckets::new(&[1.0]).expect("a layout");
-    builder.histogram(named("a"), buckets).expect("a family");
+    builder.histogram(named("a"), buckets, HistogramForm::Classic).expect("a family");
     let clash = DefineError::Clash("a".to_owned());
     assert_eq!(builder.gauge(named("a")), Err(clash.clone()));
     assert_eq!(builder.counter(named("a")), Err(clash));
@@ -228,4 +231,26 @@ runs_total{name="x\n# EOF\nup 1"} 1
 metricast_series_overflow_total{family="runs"} 0
 "#;
     assert_eq!(page(&registry), expected);
+}
+
+#[test]
+fn a_large_page_is_made_without_growing_its_buffer() {
+    let mut builder = Registry::builder(SeriesLimit::default());
+    builder.constant_label("region", "eu").expect("a label");
+    let buckets = Buckets::new(&crate::histogram::EVENT_SECONDS).expect("a layout");
+    let took = named("took_seconds").unit("seconds").label("name").label("status");
+    let took = builder.histogram(took, buckets, HistogramForm::Classic).expect("a family");
+    let runs = builder.counter(named("runs").label("name")).expect("a family");
+    let mut registry = builder.build();
+    for name in (0..1000).map(|name| format!("event-{name}")) {
+        let histogram = registry.histogram(took, &[&name, "completed"]);
+        registry.observe(histogram, 0.123_456_789);
+        let counter = registry.counter(runs, &[&name]);
+        registry.add(counter, 123_456_789, 1);
+    }
+    let mut page = Vec::new();
+    text::encode(&registry, 0.0, &mut page);
+    let expected = crate::samples::size(&registry);
+    assert_eq!(page.capacity(), expected);
+    assert!(expected - page.len() < page.len() / 5, "{expected} for {}", page.len());
 }

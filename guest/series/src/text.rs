@@ -7,11 +7,12 @@ use crate::registry::Registry;
 use crate::samples;
 use crate::view::{CellsView, FamilyView};
 
-/// Appends the whole exposition to `out`.
-pub fn encode(registry: &Registry, out: &mut Vec<u8>) {
-    registry.visit(|family| {
+/// Appends the whole exposition of the time `now`, seconds since the Unix epoch, to `out`.
+pub fn encode(registry: &Registry, now: f64, out: &mut Vec<u8>) {
+    out.reserve_exact(samples::size(registry));
+    registry.visit(now, |family| {
         metadata(&family, out);
-        samples::encode(&family, out);
+        samples::encode(&family, false, out);
     });
 }
 

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use metricast_series::{Buckets, Descriptor, Registry, SeriesLimit, open_metrics};
+use metricast_series::{Buckets, Descriptor, HistogramForm, Registry, SeriesLimit, open_metrics};
 use prometheus_client::encoding::text::encode;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
@@ -26,7 +26,9 @@ fn ours(runs: &[Run]) -> Registry {
         |name: &str, help: &str, unit: &str| Descriptor::new(name, help).unit(unit).label("name").label("status");
     let moved = builder.counter(labelled("moved_bytes", "Bytes.", "bytes")).expect("a family");
     let buckets = Buckets::new(&BOUNDS).expect("a layout");
-    let took = builder.histogram(labelled("took_seconds", "Time.", "seconds"), buckets).expect("a family");
+    let took = builder
+        .histogram(labelled("took_seconds", "Time.", "seconds"), buckets, HistogramForm::Both)
+        .expect("a family");
     let mut registry = builder.build();
     for (name, status, seconds, bytes) in runs {
         let counter = registry.counter(moved, &[name, status]);
@@ -78,7 +80,7 @@ proptest! {
     #[test]
     fn the_official_client_says_the_same(runs in runs()) {
         let mut page = Vec::new();
-        open_metrics::encode(&ours(&runs), &mut page);
+        open_metrics::encode(&ours(&runs), 0.0, &mut page);
         let page = String::from_utf8(page).expect("a page is UTF-8");
         let peers = peers(&runs);
         let ((our_comments, our_samples), (peer_comments, peer_samples)) = (parts(&page), parts(&peers));

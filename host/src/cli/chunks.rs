@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use anyhow::Context as _;
 use metricast_records::body::MAX_LISTED;
-use metricast_records::input::MAX_LINE;
+use metricast_records::input::{self, MAX_LINE};
 use tokio::sync::mpsc;
 
 use super::exit::Broken;
@@ -56,6 +56,13 @@ impl Chunk {
 
     pub(super) fn lines(&self) -> u64 {
         self.ends.len() as u64
+    }
+
+    /// How many of the lines are not blank.
+    pub(super) fn records(&self) -> u64 {
+        let starts = std::iter::once(0).chain(self.ends.iter().copied());
+        let lines = starts.zip(&self.ends).map(|(start, end)| &self.body[start..*end]);
+        lines.filter(|line| !input::is_blank(line)).count() as u64
     }
 
     /// A line by its number in the input, without its LF; empty if it is not in here.
@@ -170,6 +177,7 @@ mod tests {
     fn halves_have_the_same_lines() {
         let [chunk] = chunks_of(b"a\nbb\nccc\n").try_into().unwrap();
         let [front, back] = chunk.halves().unwrap();
+        assert_eq!((chunk.records(), chunks_of(b"a\n \r\n\n\xEF\xBB\xBF\nb")[0].records()), (3, 2));
         assert_eq!((front.first, front.body.as_slice(), front.length), (1, b"a\n".as_slice(), 2));
         assert_eq!((back.first, back.line(3), back.length), (2, b"ccc".as_slice(), 7));
         assert_eq!(front.halves(), None);

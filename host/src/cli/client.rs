@@ -43,6 +43,15 @@ pub(super) struct Answer {
     pub(super) refused_unlisted: u64,
 }
 
+impl Answer {
+    /// How many records it speaks of; none where it contradicts itself or names a line that is not among `lines`.
+    pub(super) fn told(&self, lines: u64) -> Option<u64> {
+        let within = self.refused.iter().all(|refused| (1..=lines).contains(&refused.line));
+        let refused = self.refused_unlisted.checked_add(self.refused.len() as u64)?;
+        self.accepted.checked_add(refused).filter(|_| within)
+    }
+}
+
 /// A line that the other side would not take.
 #[derive(Debug, Deserialize, PartialEq, Eq)]
 pub(super) struct RefusedLine {
@@ -60,6 +69,8 @@ pub(super) enum SendError {
     Broke { url: Uri, reason: String },
     #[error("{url} did not answer within {}; whether the body arrived is not known", show_time(PATIENCE))]
     Silent { url: Uri },
+    #[error("{url} answered for {told} records of {sent}; what became of the body is not known")]
+    Miscounted { url: Uri, told: u64, sent: u64 },
     #[error("{url} answered {status}{text}")]
     Refused { url: Uri, status: StatusCode, text: String },
 }
@@ -75,6 +86,11 @@ pub(super) fn parse_url(text: &str) -> Result<Uri, BadUrl> {
     let Some(mut url) = url else {
         return Err(BadUrl(format!("\"{text}\" is no address of the form http://127.0.0.1:4319")));
     };
+    if !url.username().is_empty() || url.password().is_some() {
+        return Err(BadUrl(
+            "an address with a user or a password in it: neither would be sent, leave them out".to_owned(),
+        ));
+    }
     if url.path() == "/" {
         url.set_path(PATH);
     }
@@ -181,6 +197,8 @@ mod tests {
         let path = |text| parse_url(text).map(|url| url.to_string());
         assert_eq!(path("http://127.0.0.1:4319").unwrap(), "http://127.0.0.1:4319/v1/records");
         assert_eq!(path("https://metrics.example.com/in").unwrap(), "https://metrics.example.com/in");
+        let told = parse_url("http://me:secret@127.0.0.1:4319").unwrap_err().to_string();
+        assert_eq!(told, "an address with a user or a password in it: neither would be sent, leave them out");
         for wrong in ["127.0.0.1:4319", "localhost:4319", "ftp://a/", "", "http://"] {
             let error = path(wrong).unwrap_err().to_string();
             assert_eq!(error, format!("\"{wrong}\" is no address of the form http://127.0.0.1:4319"));
@@ -210,6 +228,16 @@ mod tests {
         assert!(judged(200, &none, "<html>").is_err());
         let told = judged(400, &none, r#"{"title": "body broken", "status": 400, "detail": "it broke"}"#).unwrap_err();
         assert_eq!(told.to_string(), "http://127.0.0.1:1/v1/records answered 400 Bad Request: it broke");
+    }
+
+    #[test]
+    fn an_answer_is_believed_only_where_it_adds_up() {
+        let refused = |line| RefusedLine { line, reason: String::new() };
+        let told = |accepted, lines: &[u64], refused_unlisted| {
+            Answer { accepted, refused: lines.iter().map(|line| refused(*line)).collect(), refused_unlisted }.told(9)
+        };
+        assert_eq!(told(3, &[1, 9], 4), Some(9));
+        assert_eq!([told(1, &[0], 0), told(1, &[10], 0), told(u64::MAX, &[1], 0), told(0, &[1], u64::MAX)], [None; 4]);
     }
 
     #[tokio::test]

@@ -12,6 +12,7 @@ use super::lines::Input;
 use super::refused::Refused;
 use super::summary::Summary;
 use super::terminal::{self, Terminal};
+use super::textfile::{self, Textfile};
 use super::{progress, signals, start};
 use crate::config::{Checked, show_time};
 use crate::delivery::Phase;
@@ -24,8 +25,14 @@ const LOOK: Duration = Duration::from_millis(200);
 const LAST_LINES: Duration = Duration::from_secs(1);
 
 /// Publishes all of it and tells what came of it.
-pub(super) fn run(config: &Checked, inputs: Vec<Input>, refused: Refused, terminal: &Terminal) -> anyhow::Result<Exit> {
-    start::runtime()?.block_on(deliver(config, inputs, refused, terminal))
+pub(super) fn run(
+    config: &Checked,
+    inputs: Vec<Input>,
+    refused: Refused,
+    textfiles: Vec<Textfile>,
+    terminal: &Terminal,
+) -> anyhow::Result<Exit> {
+    start::runtime()?.block_on(deliver(config, inputs, refused, textfiles, terminal))
 }
 
 /// Why reading ended.
@@ -40,19 +47,27 @@ enum End {
     Broken(anyhow::Error),
 }
 
-async fn deliver(config: &Checked, inputs: Vec<Input>, refused: Refused, terminal: &Terminal) -> anyhow::Result<Exit> {
+async fn deliver(
+    config: &Checked,
+    inputs: Vec<Input>,
+    refused: Refused,
+    textfiles: Vec<Textfile>,
+    terminal: &Terminal,
+) -> anyhow::Result<Exit> {
     let stop = signals::first(|| tracing::warn!("stopping: no more is read, what was read is delivered"))?;
     let total: Option<u64> = inputs.iter().map(|input| input.size).sum();
     let pipeline = tokio::select! {
         started = start::pipeline(config, Scrapes::Off) => started?,
         () = stop.cancelled() => return Ok(Exit::Undelivered),
     };
+    let textfiles = textfile::assign(textfiles, pipeline.scraped())?;
     let started = Instant::now();
     let bar = progress::bar(terminal, total);
     let feeder = Feeder::new(pipeline.queue().clone(), Handle::current());
     let mut feeding = Feeding::start(inputs, feeder, refused, bar.clone())?;
     let end = read(&mut feeding, &pipeline, &stop, config.drain_timeout, &bar).await;
     bar.set_message("delivering what was read");
+    let pages = textfile::pages(&textfiles, &pipeline, config.drain_timeout).await;
     let draining = Instant::now();
     let reports = pipeline.drain(Patience::SinceProgress(config.drain_timeout)).await;
     let gave_up = draining.elapsed() >= config.drain_timeout && reports.iter().any(is_unanswered);
@@ -66,7 +81,8 @@ async fn deliver(config: &Checked, inputs: Vec<Input>, refused: Refused, termina
     if gave_up && !matches!(end, End::Stalled) {
         terminal.error(nothing_moved(config.drain_timeout));
     }
-    Ok(summary.exit().max(unread))
+    let unwritten = textfile::write(textfiles, pages, terminal);
+    Ok(summary.exit().max(unread).max(unwritten))
 }
 
 fn nothing_moved(patience: Duration) -> String {
@@ -118,7 +134,7 @@ async fn read(
             }
             () = tokio::time::sleep(LOOK) => {}
         }
-        let answers = pipeline.reports().into_iter().map(|report| report.counts.answered());
+        let answers = pipeline.counts().into_iter().map(|counts| counts.answered());
         let (now, slowest) = answers.fold((0, u64::MAX), |(sum, least), count| (sum + count, least.min(count)));
         bar.set_message(format!("{} delivered", HumanCount(slowest)));
         if now != answered || !feeding.is_waiting() {

@@ -13,6 +13,9 @@ use super::refused::Refused;
 use crate::queue::AppendError;
 use crate::source::feed::{Fed, Feeder};
 
+/// Bytes of lines that are told together.
+const TOLD_AT_ONCE: u64 = 64 << 10;
+
 /// Looked at from outside while it goes on.
 pub(super) struct Feeding {
     shared: Arc<Shared>,
@@ -93,17 +96,17 @@ impl Shared {
     }
 
     fn one(&self, mut input: Input, feeder: &mut Feeder) -> anyhow::Result<()> {
+        let mut progress = Progress { shared: self, lines: 0, bytes: 0 };
         while !self.stop.load(Ordering::Relaxed) {
             let line = input.lines.next().with_context(|| Broken::reading(&input.name))?;
             let Some(line) = line else { return Ok(()) };
-            self.lines.fetch_add(1, Ordering::Relaxed);
-            self.bytes.fetch_add(line.length, Ordering::Relaxed);
-            self.bar.inc(line.length);
-            if let Fed::Refused(refusal) = self.waiting(|| feeder.line(line.bytes))? {
+            progress.add(line.length);
+            if let Fed::Refused(refusal) = self.waiting(|| feeder.line(line.bytes, line.read_at))? {
                 self.refused().add(&input.name, line.number, &refusal.to_string(), line.bytes)?;
             }
             // Of an input that comes as it is written nothing is held back.
             if input.size.is_none() && input.lines.would_wait() {
+                progress.tell();
                 self.waiting(|| feeder.flush())?;
             }
         }
@@ -115,5 +118,35 @@ impl Shared {
         let appended = append();
         self.waiting.store(false, Ordering::Relaxed);
         appended.context(Broken::reading("the input"))
+    }
+}
+
+/// What was read and is not told yet: telling each line would cost more than cutting it.
+struct Progress<'a> {
+    shared: &'a Shared,
+    lines: u64,
+    bytes: u64,
+}
+
+impl Progress<'_> {
+    fn add(&mut self, bytes: u64) {
+        self.lines += 1;
+        self.bytes += bytes;
+        if self.bytes >= TOLD_AT_ONCE {
+            self.tell();
+        }
+    }
+
+    fn tell(&mut self) {
+        let (lines, bytes) = (std::mem::take(&mut self.lines), std::mem::take(&mut self.bytes));
+        self.shared.lines.fetch_add(lines, Ordering::Relaxed);
+        self.shared.bytes.fetch_add(bytes, Ordering::Relaxed);
+        self.shared.bar.inc(bytes);
+    }
+}
+
+impl Drop for Progress<'_> {
+    fn drop(&mut self) {
+        self.tell();
     }
 }

@@ -8,6 +8,7 @@ use anyhow::Context as _;
 use metricast_records::input::MAX_LINE;
 
 use super::exit::Compressed;
+use crate::clock;
 
 const BLOCK: usize = 256 << 10;
 
@@ -85,12 +86,16 @@ impl<R: Read> Read for Plain<R> {
 /// Cuts bytes at LF only.
 pub(super) struct Lines<R> {
     reader: BufReader<R>,
+    /// A line that does not lie in one block.
     line: Vec<u8>,
     number: u64,
+    /// Bytes of the block that were handed out and are not wanted any more.
+    used: usize,
+    read_at: f64,
 }
 
 /// One line, without its LF.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, PartialEq)]
 pub(super) struct Line<'a> {
     /// From 1.
     pub(super) number: u64,
@@ -98,20 +103,38 @@ pub(super) struct Line<'a> {
     pub(super) bytes: &'a [u8],
     /// Bytes it takes in the input, its LF with it.
     pub(super) length: u64,
+    /// When the last of it was read, seconds since the Unix epoch.
+    pub(super) read_at: f64,
 }
 
 impl<R: Read> Lines<R> {
     pub(super) fn new(reader: R) -> Self {
-        Self { reader: BufReader::with_capacity(BLOCK, reader), line: Vec::new(), number: 0 }
+        Self { reader: BufReader::with_capacity(BLOCK, reader), line: Vec::new(), number: 0, used: 0, read_at: 0.0 }
     }
 
     /// Whether the next line may have to be waited for.
     pub(super) fn would_wait(&self) -> bool {
-        self.reader.buffer().is_empty()
+        self.reader.buffer().len() == self.used
     }
 
-    /// The next line, or none at the end.
+    /// The next line, or none at the end. One that lies in a block as a whole is not copied.
     pub(super) fn next(&mut self) -> io::Result<Option<Line<'_>>> {
+        self.reader.consume(std::mem::take(&mut self.used));
+        self.number += 1;
+        let (number, read_at) = (self.number, self.read_at);
+        // A block is shorter than any line may be.
+        if let Some(end) = memchr::memchr(b'\n', self.reader.buffer()) {
+            self.used = end + 1;
+            let bytes = &self.reader.buffer()[..end];
+            return Ok(Some(Line { number, bytes, length: self.used as u64, read_at }));
+        }
+        let length = self.gather()?;
+        let line = Line { number, bytes: &self.line, length, read_at: self.read_at };
+        Ok((length > 0).then_some(line))
+    }
+
+    /// Brings a line together that goes on in the next block, and tells how many bytes it takes: none at the end.
+    fn gather(&mut self) -> io::Result<u64> {
         self.line.clear();
         let mut length = 0;
         loop {
@@ -120,6 +143,7 @@ impl<R: Read> Lines<R> {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
                 Err(error) => return Err(error),
             };
+            self.read_at = clock::now();
             let end = memchr::memchr(b'\n', block);
             let text = &block[..end.unwrap_or(block.len())];
             let room = (MAX_LINE + 1).saturating_sub(self.line.len());
@@ -128,19 +152,16 @@ impl<R: Read> Lines<R> {
             length += taken as u64;
             self.reader.consume(taken);
             if end.is_some() || taken == 0 {
-                break;
+                return Ok(length);
             }
         }
-        if length == 0 {
-            return Ok(None);
-        }
-        self.number += 1;
-        Ok(Some(Line { number: self.number, bytes: &self.line, length }))
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     /// Gives a few bytes at a time.
@@ -162,6 +183,20 @@ mod tests {
             found.push((line.number, line.bytes.to_vec(), line.length));
         }
         found
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_are_lines_with_nothing_lost(bytes in prop::collection::vec(prop_oneof![Just(b'\n'), any::<u8>()], 0..200)) {
+            let found = all(&bytes);
+            prop_assert_eq!(found.iter().map(|(_, _, length)| *length).sum::<u64>(), bytes.len() as u64);
+            prop_assert!((1..).zip(&found).all(|(number, line)| line.0 == number));
+            let mut joined = found.into_iter().map(|(_, line, _)| line).collect::<Vec<_>>().join(&b'\n');
+            if bytes.last() == Some(&b'\n') {
+                joined.push(b'\n');
+            }
+            prop_assert_eq!(joined, bytes);
+        }
     }
 
     #[test]

@@ -4,6 +4,7 @@
 //! Everything below the subcommands has typed errors; `anyhow` is for this edge only, where an error is told to a
 //! person and ends the process.
 
+mod backfill;
 mod check;
 mod chunks;
 mod client;
@@ -29,6 +30,7 @@ mod start;
 mod summary;
 mod table;
 mod terminal;
+mod textfile;
 
 use std::process::ExitCode;
 

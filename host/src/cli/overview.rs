@@ -75,7 +75,7 @@ fn reach(prepared: &Prepared) -> Vec<String> {
 /// Whom a publisher trusts beside whom this system trusts.
 fn trusted(publisher: &Publisher) -> Vec<String> {
     let count = publisher.trust.count();
-    if count == 0 { Vec::new() } else { vec![format!("{count} certificates of tls.ca, beside this system's")] }
+    if count == 0 { Vec::new() } else { vec![format!("{count} from tls.ca, beside those whom this system trusts")] }
 }
 
 fn listed(title: &str, lines: &[String]) -> String {

@@ -8,8 +8,9 @@ use http::Uri;
 use super::exit::Exit;
 use super::refused::{self, Refused};
 use super::terminal::Terminal;
+use super::textfile::Textfile;
 use super::{chunks, client, deliver, lines, send, start};
-use crate::config;
+use crate::config::{self, Checked};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -17,6 +18,8 @@ Examples:
   metricast publish -c metricast.toml app-*.ndjson           with publishers of its own
   my-program | metricast publish -c metricast.toml -         as lines come, until they end
   metricast publish -c metricast.toml --refused refused.ndjson app.ndjson
+  metricast publish -c metricast.toml --textfile /var/lib/node_exporter/app.prom app.ndjson
+                                                             for node_exporter's textfile collector
 
 Exit codes:
   0  all of it was delivered      1  a line was refused or a record rejected
@@ -48,25 +51,42 @@ pub(super) struct Publish {
     /// made anew, and one that is there is replaced
     #[arg(long, value_name = "FILE")]
     refused: Option<PathBuf>,
+    /// Write the metrics of a publisher that is scraped into this file at the end, since nobody comes to scrape it:
+    /// text 0.0.4, for `node_exporter`'s textfile collector, which reads names that end in .prom. The file is replaced
+    /// at one stroke, and only when all was asked for; where several publishers are scraped, NAME=FILE says which
+    #[arg(long, value_name = "[NAME=]FILE", conflicts_with = "to")]
+    textfile: Vec<PathBuf>,
     /// Files of records, one JSON object a line; `-` or none is standard input
     #[arg(value_name = "FILE")]
     files: Vec<PathBuf>,
 }
 
 impl Publish {
-    pub(super) fn run(self, terminal: &Terminal) -> anyhow::Result<Exit> {
+    pub(super) fn run(&self, terminal: &Terminal) -> anyhow::Result<Exit> {
         if let Some(refused) = &self.refused {
-            refused::spare(refused, &self.files, self.config.as_deref())?;
+            refused::spare("--refused", refused, &self.files, self.config.as_deref())?;
         }
-        if let Some(url) = self.to {
+        if let Some(url) = self.to.clone() {
             let refused = Refused::new(self.refused.as_deref())?;
             let chunks = chunks::read(&self.files)?;
             return send::run(url, chunks, refused, self.wait.unwrap_or(WAIT), terminal);
         }
-        let Some(path) = self.config else { anyhow::bail!(nowhere()) };
+        let Some(path) = self.config.clone() else { anyhow::bail!(nowhere()) };
         let config = config::load(&path)?;
+        let textfiles = self.textfiles(&config, &path)?;
         let inputs = lines::open(&self.files)?;
-        deliver::run(&config, inputs, Refused::new(self.refused.as_deref())?, terminal)
+        deliver::run(&config, inputs, Refused::new(self.refused.as_deref())?, textfiles, terminal)
+    }
+}
+
+impl Publish {
+    fn textfiles(&self, config: &Checked, path: &Path) -> anyhow::Result<Vec<Textfile>> {
+        let open = |argument: &PathBuf| {
+            let textfile = Textfile::open(argument, config)?;
+            refused::spare("--textfile", textfile.path(), &self.files, Some(path))?;
+            Ok(textfile)
+        };
+        self.textfile.iter().map(open).collect()
     }
 }
 

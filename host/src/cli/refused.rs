@@ -101,17 +101,17 @@ impl Display for Refused {
     }
 }
 
-/// Makes sure that a file that is to be written is none of those that are read.
+/// Makes sure that a file that is to be written, as `option` says, is none of those that are read.
 ///
 /// # Errors
 /// If it is one of them, under whatever name.
-pub(super) fn spare(written: &Path, inputs: &[PathBuf], config: Option<&Path>) -> anyhow::Result<()> {
+pub(super) fn spare(option: &str, written: &Path, inputs: &[PathBuf], config: Option<&Path>) -> anyhow::Result<()> {
     let named = inputs.iter().map(|input| if input == Path::new("-") { Path::new(STDIN) } else { input.as_path() });
     let unnamed = inputs.is_empty().then_some(Path::new(STDIN));
     for read in named.chain(unnamed).chain(config) {
         if is_same_file(written, read) {
             let (written, read) = (written.display(), read.display());
-            anyhow::bail!("--refused {written} is {read}, which is read: it would be lost; name another file");
+            anyhow::bail!("{option} {written} is {read}, which is read: it would be lost; name another file");
         }
     }
     Ok(())
@@ -179,11 +179,11 @@ mod tests {
         std::fs::write(path("app"), "x").unwrap();
         std::fs::hard_link(path("app"), path("same")).unwrap();
         std::fs::write(path("other"), "x").unwrap();
-        let told = spare(&path("same"), &[path("other"), path("app")], None).unwrap_err().to_string();
+        let told = spare("--refused", &path("same"), &[path("other"), path("app")], None).unwrap_err().to_string();
         assert!(told.starts_with("--refused ") && told.contains("same is ") && told.contains("/app, which"), "{told}");
-        assert!(spare(&path("app"), &[path("other")], Some(&path("same"))).is_err());
-        assert!(spare(&path("app"), &[path("other"), path("none")], None).is_ok());
-        assert!(spare(&path("new"), &[path("app")], None).is_ok());
+        assert!(spare("--refused", &path("app"), &[path("other")], Some(&path("same"))).is_err());
+        assert!(spare("--refused", &path("app"), &[path("other"), path("none")], None).is_ok());
+        assert!(spare("--refused", &path("new"), &[path("app")], None).is_ok());
     }
 
     #[test]

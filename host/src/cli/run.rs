@@ -11,7 +11,7 @@ use super::exit::Exit;
 use super::summary::reason;
 use super::{signals, start};
 use crate::config::{Checked, show_time};
-use crate::pipeline::{Patience, Pipeline, Report, Scrapes};
+use crate::pipeline::{Patience, Pipeline, Report, Scrapes, listen_advice};
 use crate::source;
 
 /// How long senders that are being answered may take when it ends.
@@ -78,13 +78,16 @@ async fn serve(config: &Checked) -> anyhow::Result<Exit> {
     take_records(listener, &pipeline, config, &stop).await?;
     let reports = pipeline.drain(Patience::InAll(config.drain_timeout)).await;
     reports.iter().for_each(tell);
-    Ok(Exit::undelivered_if(reports.iter().any(|report| report.undelivered > 0)))
+    Ok(Exit::undelivered_if(reports.iter().any(Report::fell_short)))
 }
 
 async fn listen(config: &Checked) -> anyhow::Result<TcpListener> {
     let address = config.ingest.listen;
-    let advice = "is another metricast running? [ingest] listen names another address";
-    TcpListener::bind(address).await.with_context(|| format!("cannot listen on {address} for records; {advice}"))
+    TcpListener::bind(address).await.map_err(|error| {
+        let taken = "is another metricast running? [ingest] listen names another address";
+        let advice = listen_advice(&error, taken);
+        anyhow::Error::from(error).context(format!("cannot listen on {address} for records; {advice}"))
+    })
 }
 
 /// Serves until a signal, and then until those that are being answered have their answer.
@@ -111,7 +114,7 @@ async fn take_records(
 /// The last word about a publisher.
 fn tell(report: &Report) {
     let Report { name, counts, undelivered, .. } = report;
-    if *undelivered > 0 {
+    if report.fell_short() {
         tracing::error!(publisher = name, undelivered, "not all was delivered: {}", reason(report));
     }
     tracing::info!(publisher = name, accepted = counts.accepted, rejected = counts.rejected, "ended");

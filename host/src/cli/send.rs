@@ -98,7 +98,10 @@ impl Sending {
         let mut parts = vec![chunk];
         while let Some(part) = parts.pop() {
             match self.answer(&part).await? {
-                Some(answer) => self.count(&part, &answer)?,
+                Some(answer) => {
+                    self.expect_whole(&part, &answer)?;
+                    self.count(&part, &answer)?;
+                }
                 None => match part.halves() {
                     Some([front, back]) => parts.extend([back, front]),
                     None => self.count(&part, &self.too_large(&part))?,
@@ -129,6 +132,15 @@ impl Sending {
                 () = tokio::time::sleep(pause.min(left)) => {}
             }
         }
+    }
+
+    /// An answer speaks of each record once; another side may not be a metricast.
+    fn expect_whole(&self, chunk: &Chunk, answer: &Answer) -> Result<(), SendError> {
+        let (told, sent) = (answer.told(chunk.lines()), chunk.records());
+        if told == Some(sent) {
+            return Ok(());
+        }
+        Err(SendError::Miscounted { url: self.client.url().clone(), told: told.unwrap_or(0), sent })
     }
 
     /// Of a body of one line that the other side does not take.

@@ -28,12 +28,20 @@ pub(super) struct Summary<'a> {
 impl Summary<'_> {
     pub(super) fn exit(&self) -> Exit {
         let rejected = self.reports.iter().any(|report| report.counts.rejected > 0);
-        let undelivered = self.reports.iter().any(|report| report.undelivered > 0);
+        let undelivered = self.reports.iter().any(Report::fell_short);
         Exit::refused_if(rejected || self.refused.count() > 0).max(Exit::undelivered_if(undelivered))
     }
 
     fn publishers(&self) -> Table {
-        let titles = ["publisher", "accepted", "rejected", "undelivered", "sent again", "bytes", "records a second"];
+        let titles = [
+            "publisher",
+            "accepted",
+            "rejected",
+            "undelivered",
+            "resent records",
+            "bytes to plugin",
+            "records a second",
+        ];
         let mut table = Table::new(&titles);
         for Report { name, counts, undelivered, .. } in self.reports {
             let pace = Pace { records: counts.accepted, bytes: counts.bytes, took: self.took };
@@ -61,6 +69,8 @@ fn trouble(f: &mut fmt::Formatter<'_>, report: &Report) -> fmt::Result {
     let waiting = undelivered.saturating_sub(counts.given_up);
     if waiting > 0 {
         writeln!(f, "{name} has not delivered {}: {}", HumanCount(waiting), reason(report))?;
+    } else if report.was_cut_short() {
+        writeln!(f, "{name} was cut short: {}", reason(report))?;
     }
     tell_reasons(f, name, "gave up", surrenders)?;
     tell_reasons(f, name, "rejected", rejections)
@@ -106,8 +116,12 @@ mod tests {
                 bytes: 3 << 20,
                 faults: 0,
                 given_up: 0,
+                pending: 0,
             },
-            phase: Phase::Waiting { reason: "the backend is away".to_owned() },
+            phase: match undelivered {
+                0 => Phase::Done,
+                _ => Phase::Waiting { reason: "the backend is away".to_owned() },
+            },
             rejections: Reasons { by_reason, others: 0 },
             surrenders: Reasons::default(),
             undelivered,
@@ -125,9 +139,9 @@ mod tests {
         let told = summary(&[report("search", 0, 0), report("scrape", 1, 3)], &refused).to_string();
         let wanted = "\
 6,966 lines, 2.00 MiB, in 0.50 s
-publisher  accepted  rejected  undelivered  sent again     bytes  records a second
-search        6,965         0            0          12  3.00 MiB            13,930
-scrape        6,965         1            3          12  3.00 MiB            13,930
+publisher  accepted  rejected  undelivered  resent records  bytes to plugin  records a second
+search        6,965         0            0              12         3.00 MiB            13,930
+scrape        6,965         1            3              12         3.00 MiB            13,930
 scrape has not delivered 3: the backend is away
 scrape rejected 1: reason 0
   as {}
@@ -135,6 +149,16 @@ refused: 1
   app.ndjson:7: not JSON
 ";
         assert_eq!(told, wanted);
+    }
+
+    #[test]
+    fn an_end_that_went_wrong_is_told_where_all_records_have_an_answer() {
+        let phase = Phase::Halted { reason: "the last of it could not be sent".to_owned() };
+        let reports = [Report { phase, ..report("cloud", 0, 0) }];
+        let none = Refused::default();
+        let summary = summary(&reports, &none);
+        assert!(summary.to_string().ends_with("cloud was cut short: the last of it could not be sent\n"), "{summary}");
+        assert_eq!(summary.exit(), Exit::Undelivered);
     }
 
     #[test]

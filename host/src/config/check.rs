@@ -63,7 +63,7 @@ pub(super) fn check(
 fn ingest(raw: RawIngest, problems: &mut Problems<'_>) -> Ingest {
     Ingest {
         listen: address(raw.listen, problems).unwrap_or(defaults::INGEST_LISTEN),
-        max_body: positive(raw.max_body, defaults::MAX_BODY, problems),
+        max_body: size(raw.max_body, defaults::MAX_BODY, problems),
     }
 }
 
@@ -74,7 +74,7 @@ fn queue(raw: RawQueue, problems: &mut Problems<'_>) -> Queue {
         problems.add(&path.place, message);
     }
     Queue {
-        max_size: positive(raw.max_size, defaults::MEMORY_QUEUE, problems),
+        max_size: size(raw.max_size, defaults::MEMORY_QUEUE, problems),
         when_full: raw.when_full.map_or(WhenFull::Block, |at| at.value),
     }
 }
@@ -372,6 +372,17 @@ fn positive(at: Option<At<usize>>, default: usize, problems: &mut Problems<'_>) 
     };
     if value == 0 {
         problems.add(&place, "needs more than 0");
+    }
+    value
+}
+
+/// A size that holds a record.
+fn size(at: Option<At<usize>>, default: usize, problems: &mut Problems<'_>) -> usize {
+    let Some(At { value, place }) = at else {
+        return default;
+    };
+    if value < defaults::LEAST_SIZE {
+        problems.add(&place, "needs at least 1KiB: a record has to fit");
     }
     value
 }

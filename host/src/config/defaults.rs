@@ -29,3 +29,6 @@ pub const DRAIN_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// What runs where no config is given.
 pub(super) const BUILT_IN: &str = "[[publishers]]\nplugin = \"prometheus\"\n";
+
+/// The least `queue.max_size` and `ingest.max_body`: no record fits into less.
+pub const LEAST_SIZE: usize = 1 << 10;

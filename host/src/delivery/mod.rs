@@ -8,21 +8,30 @@
 //! a pause ([`retry`]); what the backend will never take is counted with its reason ([`Reasons`]). The cursor moves
 //! only over records that are answered for; where the plugin keeps state, only over those that are in its last snapshot.
 //!
-//! An instance that trapped or ran out of time is replaced, a stateful one from its snapshot and the batches since. A
-//! batch that does so twice is halved until the record that does it stands alone: that one is rejected.
+//! An instance that trapped or ran out of time is replaced, a stateful one from its snapshot and the batches since
+//! ([`kept`]). A batch that traps again is halved until the record that does it stands alone ([`poison`]): that one is
+//! rejected. Time that ran out is never held against a record. After each failure there is a pause.
+//!
+//! What nothing can be done about halts the delivery ([`trouble`]): it says so, and its records stay in the queue.
 //!
 //! Durable cursors, dead letters and circuit breakers are not in here.
 
 mod assemble;
+mod kept;
 mod leg;
+mod poison;
+mod receipt;
 mod retry;
 pub(crate) mod sandbox;
+mod saving;
 mod slot;
 mod status;
+mod trouble;
+mod upkeep;
 mod watermark;
 
 #[cfg(test)]
-mod scripted;
+pub(crate) mod scripted;
 #[cfg(test)]
 mod tests;
 
@@ -35,9 +44,10 @@ use tokio::task::JoinHandle;
 
 pub use sandbox::{Opener, Sandbox};
 pub use status::{Counts, Phase, Reasons, Status};
+pub use trouble::{Halt, RestoreStep};
 
 use crate::config::{Batching, Retry};
-use crate::plugin::{PluginRuntime, Profile, PublishError};
+use crate::plugin::{PluginRuntime, Profile};
 use crate::queue::Reader;
 
 /// How a delivery works.
@@ -63,16 +73,18 @@ pub enum Opened {
     /// It is not, and is tried again: the backend is away or refuses the credentials.
     Later(String),
     /// It will never be: the plugin refuses its config, or breaks.
-    Never(PublishError),
+    Never(Halt),
 }
 
-/// A running delivery. It ends when its queue is closed and read to the end, or when it is told to stop.
+/// A running delivery. It ends when its queue is closed and read to the end, or when it is told to stop or dropped. One
+/// that halted holds its place in the queue till then.
 #[derive(Debug)]
 pub struct Delivery<S> {
     status: Arc<Status>,
     opened: watch::Receiver<Opened>,
     current: watch::Receiver<Option<S>>,
     stop: watch::Sender<bool>,
+    over: watch::Receiver<bool>,
     lost: Arc<Notify>,
     task: JoinHandle<()>,
 }
@@ -100,11 +112,18 @@ impl<S: Sandbox> Delivery<S> {
         let (tell_outcome, outcome) = watch::channel(Opened::NotYet);
         let (tell_current, current) = watch::channel(None);
         let (stop, stopped) = watch::channel(false);
+        let (tell_over, over) = watch::channel(false);
         let lost = Arc::new(Notify::new());
-        let channels = leg::Channels { opened: tell_outcome, current: tell_current, stopped, lost: Arc::clone(&lost) };
+        let channels = leg::Channels {
+            opened: tell_outcome,
+            current: tell_current,
+            stopped,
+            over: tell_over,
+            lost: Arc::clone(&lost),
+        };
         let leg = leg::Leg::new(opener, reader, settings, Arc::clone(&status), channels);
         let task = spawn(leg.run().boxed());
-        Self { status, opened: outcome, current, stop, lost, task }
+        Self { status, opened: outcome, current, stop, over, lost, task }
     }
 
     /// What it has done so far and how it stands.
@@ -117,6 +136,15 @@ impl<S: Sandbox> Delivery<S> {
         let mut opened = self.opened.clone();
         let outcome = opened.wait_for(|opened| *opened != Opened::NotYet).await;
         outcome.map_or(Opened::NotYet, |outcome| outcome.clone())
+    }
+
+    /// Waits until it is open, however many tries that takes; none where it never comes to that.
+    pub fn profile(&self) -> impl Future<Output = Option<Profile>> + Send + use<S> {
+        let mut opened = self.opened.clone();
+        async move {
+            let outcome = opened.wait_for(|opened| matches!(opened, Opened::Yes(_) | Opened::Never(_))).await;
+            outcome.ok().and_then(|outcome| if let Opened::Yes(profile) = *outcome { Some(profile) } else { None })
+        }
     }
 
     /// The instance that answers scrapes: changes when it is replaced, and is none while there is none.
@@ -134,17 +162,14 @@ impl<S: Sandbox> Delivery<S> {
         self.stop.send_replace(true);
     }
 
-    /// Whether it has ended.
+    /// Whether it has ended or halted.
     pub fn has_ended(&self) -> bool {
-        self.task.is_finished()
+        *self.over.borrow() || self.task.is_finished()
     }
 
-    /// Waits until it has ended.
+    /// Waits until it has ended or halted.
     pub async fn ended(&mut self) {
-        if let Err(error) = (&mut self.task).await
-            && error.is_panic()
-        {
-            self.status.halted(&format!("metricast's own fault: {error}"));
-        }
+        // Its task may have been ended from outside, with its threads.
+        let _ = self.over.wait_for(|over| *over).await;
     }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use metricast_records::Batch;
 
-use crate::plugin::{CallError, Flushed, Instance, OpenOptions, Plugin, Profile, Receipt, Saved};
+use crate::plugin::{CallError, Exposition, Flushed, Instance, OpenOptions, Plugin, Profile, Receipt, Saved};
 
 /// Opens instances of one publisher.
 pub trait Opener: Send + Sync + 'static {
@@ -28,6 +28,8 @@ pub trait Sandbox: Clone + Send + Sync + 'static {
     fn close(&self) -> impl Future<Output = Result<Flushed, CallError>> + Send;
     /// Its state.
     fn snapshot(&self) -> impl Future<Output = Result<Option<Saved>, CallError>> + Send;
+    /// What it shows to a scraper that accepts this.
+    fn scrape(&self, accept: &str) -> impl Future<Output = Result<Option<Exposition>, CallError>> + Send;
 }
 
 /// A plugin with the options that all instances of one publisher are opened with.
@@ -63,5 +65,9 @@ impl Sandbox for Instance {
 
     async fn snapshot(&self) -> Result<Option<Saved>, CallError> {
         Instance::snapshot(self).await
+    }
+
+    async fn scrape(&self, accept: &str) -> Result<Option<Exposition>, CallError> {
+        Instance::scrape(self, accept).await
     }
 }

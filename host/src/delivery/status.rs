@@ -7,9 +7,12 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use metricast_records::{Record, dictionary};
 
 use crate::plugin::LateRejection;
+use crate::untrusted;
 
 /// Reasons that are told apart; more are counted together.
 const REASONS: usize = 100;
+/// Bytes of a record that is shown with its reason.
+const EXAMPLE: usize = 2 << 10;
 
 /// Shared by a delivery and whoever looks at it.
 #[derive(Debug)]
@@ -22,6 +25,7 @@ pub struct Status {
     bytes: AtomicU64,
     faults: AtomicU64,
     given_up: AtomicU64,
+    pending: AtomicU64,
     phase: Mutex<Phase>,
     rejections: Mutex<Reasons>,
     surrenders: Mutex<Reasons>,
@@ -39,7 +43,7 @@ pub enum Phase {
         /// What failed.
         reason: String,
     },
-    /// It will not go on until a person acts; the records that come are not delivered.
+    /// It will not go on until a person acts; its records stay in the queue, which fills.
     Halted {
         /// Why.
         reason: String,
@@ -65,12 +69,19 @@ pub struct Counts {
     pub faults: u64,
     /// Records that became too old before the backend would answer for them.
     pub given_up: u64,
+    /// Records among the accepted ones that the plugin says it still holds.
+    pub pending: u64,
 }
 
 impl Counts {
     /// Records that are done with, one way or another.
     pub fn answered(&self) -> u64 {
         self.accepted + self.rejected + self.given_up
+    }
+
+    /// Those among them that the plugin does not hold back.
+    pub fn at_rest(&self) -> u64 {
+        self.answered().saturating_sub(self.pending)
     }
 }
 
@@ -94,6 +105,7 @@ impl Status {
             bytes: AtomicU64::new(0),
             faults: AtomicU64::new(0),
             given_up: AtomicU64::new(0),
+            pending: AtomicU64::new(0),
             phase: Mutex::new(Phase::Opening),
             rejections: Mutex::default(),
             surrenders: Mutex::default(),
@@ -116,6 +128,7 @@ impl Status {
             bytes: read(&self.bytes),
             faults: read(&self.faults),
             given_up: read(&self.given_up),
+            pending: read(&self.pending),
         }
     }
 
@@ -156,9 +169,18 @@ impl Status {
         self.note(&self.rejections, "a record was rejected", reason, || dictionary::to_string(&record.metrics));
     }
 
-    /// A record that was counted as accepted before.
+    /// How many records an instance holds back changes from `before` to `now`.
+    pub(super) fn pending(&self, before: u64, now: u64) {
+        let change = |pending: u64| Some(pending.saturating_sub(before).saturating_add(now));
+        let _ = self.pending.fetch_update(Ordering::Relaxed, Ordering::Relaxed, change);
+    }
+
+    /// A record that was counted as accepted before. There cannot be more of them than were accepted.
     pub(super) fn reject_late(&self, late: &LateRejection) {
-        self.accepted.fetch_sub(1, Ordering::Relaxed);
+        let one_less = |accepted: u64| accepted.checked_sub(1);
+        if self.accepted.fetch_update(Ordering::Relaxed, Ordering::Relaxed, one_less).is_err() {
+            return;
+        }
         self.rejected.fetch_add(1, Ordering::Relaxed);
         let reason = if late.leg.is_empty() { late.reason.clone() } else { format!("{}: {}", late.leg, late.reason) };
         let place = || format!("{} of epoch {}", late.offset, late.epoch);
@@ -179,7 +201,7 @@ impl Status {
         } else if reasons.by_reason.len() == REASONS {
             reasons.others += 1;
         } else {
-            let example = example();
+            let example = untrusted::text(&example(), EXAMPLE);
             tracing::warn!(publisher = self.name, reason, record = example, "{what}");
             reasons.by_reason.insert(reason.to_owned(), (1, example));
         }
@@ -187,11 +209,37 @@ impl Status {
 
     /// A change for the better or worse is told once, not at every try.
     pub(super) fn waiting(&self, reason: &str) {
-        let mut phase = lock(&self.phase);
-        if !matches!(&*phase, Phase::Waiting { reason: known } if known == reason) {
+        if self.starts_waiting(reason) {
             tracing::warn!(publisher = self.name, "{reason}; trying again");
+        }
+    }
+
+    /// As [`waiting`](Self::waiting), for what does not pass by itself.
+    pub(super) fn needs_a_person(&self, reason: &str) {
+        if self.starts_waiting(reason) {
+            tracing::error!(
+                publisher = self.name,
+                "{reason}; its records wait till this is put right, tried again slowly"
+            );
+        }
+    }
+
+    /// What was waited for is well again, unless it is something else by now.
+    pub(super) fn is_over(&self, reason: &str) {
+        let known = matches!(&*lock(&self.phase), Phase::Waiting { reason: known } if known == reason);
+        if known {
+            self.running();
+        }
+    }
+
+    /// Whether this reason is a new one.
+    fn starts_waiting(&self, reason: &str) -> bool {
+        let mut phase = lock(&self.phase);
+        let known = matches!(&*phase, Phase::Waiting { reason: known } if known == reason);
+        if !known {
             *phase = Phase::Waiting { reason: reason.to_owned() };
         }
+        !known
     }
 
     pub(super) fn running(&self) {
@@ -205,8 +253,15 @@ impl Status {
     }
 
     pub(super) fn halted(&self, reason: &str) {
-        tracing::error!(publisher = self.name, "halted: {reason}");
+        tracing::error!(publisher = self.name, "halted, its records stay in the queue: {reason}");
         *lock(&self.phase) = Phase::Halted { reason: reason.to_owned() };
+    }
+
+    /// Says again what nobody may have seen.
+    pub(super) fn still_halted(&self, held: u64) {
+        if let Phase::Halted { reason } = self.phase() {
+            tracing::error!(publisher = self.name, held, "still halted, and holds records in the queue: {reason}");
+        }
     }
 
     pub(super) fn done(&self) {

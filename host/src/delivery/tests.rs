@@ -1,8 +1,8 @@
 use std::time::Duration;
 
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep, timeout};
 
-use super::scripted::{Claim, Script, batch, trap};
+use super::scripted::{Claim, FOR_EVER, Script, all, batch, timed_out, trap, unavailable};
 use super::*;
 use crate::plugin::{CallError, PublishError, Receipt, Rejection};
 use crate::queue::Queue;
@@ -35,13 +35,15 @@ async fn deliver_with(script: &Script, records: usize, settings: Settings) -> (D
     (delivery, queue)
 }
 
-fn unavailable(retry_after: Option<Duration>) -> CallError {
-    PublishError::Unavailable { reason: "connection refused".into(), retry_after }.into()
-}
-
 fn counts(delivery: &Delivery<scripted::Scripted>) -> (u64, u64, u64) {
     let counts = delivery.status().counts();
     (counts.accepted, counts.rejected, counts.retried)
+}
+
+/// Why it halted.
+fn halted(delivery: &Delivery<scripted::Scripted>) -> String {
+    let Phase::Halted { reason } = delivery.status().phase() else { panic!("{:?}", delivery.status().phase()) };
+    reason
 }
 
 #[tokio::test(start_paused = true)]
@@ -51,7 +53,7 @@ async fn all_records_arrive_and_the_cursor_follows() {
     assert_eq!(script.stored(), (0..35).collect::<Vec<_>>());
     assert_eq!(counts(&delivery), (35, 0, 0));
     assert_eq!((queue.fill().records, delivery.status().phase()), (0, Phase::Done));
-    assert!(script.closed() >= 1);
+    assert_eq!(script.closed(), script.opened());
 }
 
 #[tokio::test(start_paused = true)]
@@ -81,6 +83,12 @@ async fn an_unavailable_backend_is_asked_until_it_is_there() {
     assert_eq!(counts(&delivery), (5, 0, 100));
     assert!(script.calls().iter().all(|(_, redelivered)| !redelivered));
     assert_eq!(script.opened(), 1);
+    let pauses = script.pauses();
+    for (bound, pause) in [100, 200, 400, 800, 1_600, 3_200, 6_400, 10_000].into_iter().zip(&pauses) {
+        assert!(*pause <= Duration::from_millis(bound + 2), "{pauses:?}");
+    }
+    let waited: Duration = pauses.iter().sum();
+    assert!(waited > Duration::from_secs(15), "12 pauses of 5 s on average: {pauses:?}");
 }
 
 #[tokio::test(start_paused = true)]
@@ -118,13 +126,8 @@ async fn a_record_is_given_up_where_the_plugin_cannot_be_opened_too() {
 #[tokio::test(start_paused = true)]
 async fn a_poisonous_record_stands_alone_in_the_end() {
     for stateful in [false, true] {
-        let script = Script::default().always(|batch| {
-            if batch.offsets().contains(&6) {
-                Err(trap())
-            } else {
-                Ok(Receipt { accepted: batch.len() as u32, ..Receipt::default() })
-            }
-        });
+        let script =
+            Script::default().always(|batch| if batch.offsets().contains(&6) { Err(trap()) } else { Ok(all(batch)) });
         let script = if stateful { script.stateful() } else { script };
         let (delivery, _queue) = deliver(&script, 10).await;
         assert_eq!(counts(&delivery).0, 9, "stateful: {stateful}");
@@ -133,7 +136,7 @@ async fn a_poisonous_record_stands_alone_in_the_end() {
         assert!(reason.starts_with("the plugin breaks on this record: the plugin trapped"), "{reason}");
         assert!(record.contains("\"event_name\":\"e\""));
         if stateful {
-            let applied = delivery.current().borrow().clone().unwrap().applied();
+            let applied = script.applied();
             assert_eq!(applied, [0, 1, 2, 3, 4, 5, 7, 8, 9], "each counts once after all replays");
         }
     }
@@ -154,7 +157,7 @@ async fn a_stateful_instance_is_made_again_from_its_snapshot_and_what_came_since
     queue.append(batch(10)).await.unwrap();
     queue.close();
     delivery.ended().await;
-    let applied = delivery.current().borrow().clone().unwrap().applied();
+    let applied = script.applied();
     assert_eq!(applied, (0..30).collect::<Vec<_>>());
     assert_eq!(counts(&delivery), (30, 0, 0));
     assert_eq!(script.opened(), 2);
@@ -181,6 +184,8 @@ async fn a_backend_that_is_away_at_first_is_told_and_opened_later() {
     let queue = Queue::in_memory(1 << 20);
     let mut delivery = start(&script, &queue, settings());
     assert_eq!(delivery.opened().await, Opened::Later("the backend is not available: refused".into()));
+    let profile = timeout(Duration::from_secs(1), delivery.profile()).await.unwrap();
+    assert!(profile.is_some_and(|profile| !profile.stateful), "who waits for it is told when it is open");
     queue.append(batch(1)).await.unwrap();
     queue.close();
     delivery.ended().await;
@@ -188,29 +193,34 @@ async fn a_backend_that_is_away_at_first_is_told_and_opened_later() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_config_that_cannot_work_halts_and_holds_nothing_back() {
+async fn a_config_that_cannot_work_halts_and_its_records_stay() {
     let wrong = PublishError::Misconfigured("hosts[0]: needs a scheme".into());
     let script = Script::default().fail_open(wrong.clone());
     let queue = Queue::in_memory(1 << 20);
     let mut delivery = start(&script, &queue, settings());
-    assert_eq!(delivery.opened().await, Opened::Never(wrong.clone()));
+    assert_eq!(delivery.opened().await, Opened::Never(Halt::Unopenable(wrong.clone().into())));
     delivery.ended().await;
     queue.append(batch(1)).await.unwrap();
-    assert_eq!(queue.fill().records, 0);
+    sleep(Duration::from_hours(1)).await;
+    assert_eq!(queue.fill().records, 1);
     assert_eq!(delivery.status().phase(), Phase::Halted { reason: wrong.to_string() });
+    drop(delivery);
+    sleep(Duration::from_secs(1)).await;
+    assert_eq!(queue.fill().records, 0, "nobody is there any more to hold them");
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_snapshot_that_is_missing_or_lies_halts() {
     for (snapshot, words) in [
         (Claim::Nothing, "gives no snapshot"),
-        (Claim::Below(99), "the plugin's snapshot holds records below 99, and it got those below 5"),
+        (Claim::Below(99), "the plugin's snapshot holds the records below 99, and it took those below 5"),
+        (Claim::Below(0), "the plugin's snapshot holds the records below 0, and it took those below 5"),
+        (Claim::Below(4), "the plugin's snapshot holds the records below 4, and it took those below 5"),
     ] {
         let script = Script::default().stateful().snapshot_says(snapshot);
         let (delivery, queue) = deliver(&script, 5).await;
-        let Phase::Halted { reason } = delivery.status().phase() else { panic!("{:?}", delivery.status().phase()) };
-        assert!(reason.contains(words), "{reason}");
-        assert_eq!(queue.fill().records, 0, "nothing is held back");
+        assert!(halted(&delivery).contains(words), "{}", halted(&delivery));
+        assert_eq!(queue.fill().records, 5, "they are in no snapshot");
     }
 }
 
@@ -238,3 +248,7 @@ async fn a_delivery_that_is_stopped_leaves_the_rest() {
     delivery.ended().await;
     assert_eq!(counts(&delivery).0, 0);
 }
+
+mod chance;
+mod faults;
+mod last_words;

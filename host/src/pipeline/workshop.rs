@@ -11,7 +11,9 @@ use crate::egress::Secrets;
 use crate::engine::{Engine, EngineOptions};
 use crate::grants::Grants;
 use crate::limits::Limits;
-use crate::plugin::{CallError, Finding, LoadError, Loader, OpenOptions, Plugin, PluginRuntime, PluginSource, Snippet};
+use crate::plugin::{
+    CallError, Finding, Instance, LoadError, Loader, OpenOptions, Plugin, PluginRuntime, PluginSource, Snippet,
+};
 
 /// What loads plugins.
 #[derive(Clone)]
@@ -32,6 +34,14 @@ pub struct Prepared {
 }
 
 impl Prepared {
+    /// Opens the publisher by itself, without a queue before it.
+    ///
+    /// # Errors
+    /// What the plugin says against it, or what it broke of.
+    pub async fn open(&self) -> Result<Instance, CallError> {
+        self.plugin.open(self.options.clone()).await
+    }
+
     /// Lets the plugin ask its backend how it stands; takes as long as a call of the publisher may.
     ///
     /// # Errors

@@ -29,6 +29,9 @@ pub enum LoadProblem {
     /// The file cannot be read.
     #[error("cannot read it: {0}")]
     Read(#[from] io::Error),
+    /// The path of a folder.
+    #[error("it is a folder: name the component in it, a file such as plugin.wasm")]
+    Folder,
     /// No component is that large.
     #[error("it has more than {} MiB, the most that a component may have", MAX_SIZE >> 20)]
     TooLarge,
@@ -91,6 +94,9 @@ pub(super) fn read(source: &PluginSource) -> Result<Cow<'static, [u8]>, LoadProb
 }
 
 fn read_file(path: &Path) -> Result<Vec<u8>, LoadProblem> {
+    if path.is_dir() {
+        return Err(LoadProblem::Folder);
+    }
     let mut bytes = Vec::new();
     File::open(path)?.take(MAX_SIZE + 1).read_to_end(&mut bytes)?;
     if bytes.len() as u64 > MAX_SIZE { Err(LoadProblem::TooLarge) } else { Ok(bytes) }

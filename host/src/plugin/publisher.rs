@@ -101,6 +101,6 @@ impl OpenPublisher {
 
     fn flushed(&self, answer: Result<raw::Flushed, raw::PublishError>) -> Result<Flushed, CallError> {
         let flushed = answer.map_err(|error| untrusted::publish_error(error, &self.limits))?;
-        Ok(untrusted::flushed(flushed, &self.limits))
+        Ok(untrusted::flushed(flushed, &self.limits)?)
     }
 }

@@ -4,7 +4,6 @@ use metricast_records::input::{self, Refusal};
 use metricast_records::{Batch, BatchBuilder};
 use tokio::runtime::Handle;
 
-use crate::clock;
 use crate::config::defaults::BATCH_RECORDS;
 use crate::queue::{AppendError, Queue};
 
@@ -36,20 +35,20 @@ impl Feeder {
         Self { queue, runtime, builder: BatchBuilder::new() }
     }
 
-    /// Takes a line.
+    /// Takes a line that came in at `received`, seconds since the Unix epoch.
     ///
     /// # Errors
     /// [`AppendError::Closed`]: the batch with this record is not in the queue.
     ///
     /// # Panics
     /// On a thread of an asynchronous runtime, which must not wait.
-    pub fn line(&mut self, line: &[u8]) -> Result<Fed, AppendError> {
+    pub fn line(&mut self, line: &[u8], received: f64) -> Result<Fed, AppendError> {
         let record = match input::parse_line(line) {
             Ok(Some(record)) => record,
             Ok(None) => return Ok(Fed::Nothing),
             Err(refusal) => return Ok(Fed::Refused(refusal)),
         };
-        if let Err(full) = self.builder.push(&record.as_ref(), clock::now()) {
+        if let Err(full) = self.builder.push(&record.as_ref(), received) {
             return Ok(Fed::Refused(Refusal::new(full.to_string())));
         }
         if self.builder.len() >= BATCH_RECORDS || self.builder.text_len() >= ENOUGH {
@@ -67,6 +66,7 @@ impl Feeder {
     /// As [`line`](Self::line).
     pub fn flush(&mut self) -> Result<(), AppendError> {
         let batch: Batch = std::mem::take(&mut self.builder).finish();
+        self.builder = BatchBuilder::with_room_for(&batch);
         self.runtime.block_on(self.queue.append(batch))
     }
 }
@@ -82,10 +82,10 @@ mod tests {
         let mut feeder = Feeder::new(queue.clone(), Handle::current());
         let fed = std::thread::spawn(move || {
             for _ in 0..=BATCH_RECORDS {
-                assert_eq!(feeder.line(br#"{"event_name": "e", "start_time": 1}"#), Ok(Fed::Record));
+                assert_eq!(feeder.line(br#"{"event_name": "e", "start_time": 1}"#, 1.0), Ok(Fed::Record));
             }
-            assert_eq!(feeder.line(b" "), Ok(Fed::Nothing));
-            assert!(matches!(feeder.line(b"{}"), Ok(Fed::Refused(_))));
+            assert_eq!(feeder.line(b" ", 1.0), Ok(Fed::Nothing));
+            assert!(matches!(feeder.line(b"{}", 1.0), Ok(Fed::Refused(_))));
             feeder.flush()
         });
         fed.join().unwrap().unwrap();

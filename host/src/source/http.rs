@@ -1,27 +1,24 @@
 //! `POST /v1/records`: NDJSON or a JSON array, plain or compressed by gzip or zstd.
 //!
 //! 200 says that the records of the body are in the queue, all of them, and lists what was refused; 400 that nothing
-//! was stored; 413 and 415 that the body was not read; 503 with Retry-After that there is no room, and nothing stored.
+//! was stored; 408, 413 and 415 that the body was not taken; 503 with Retry-After that there is no room, and nothing
+//! stored. docs/input.md tells all of it to users.
 
 use std::future::Future;
 use std::io;
-use std::pin::Pin;
 use std::time::Duration;
 
-use async_compression::tokio::bufread::{GzipDecoder, ZstdDecoder};
 use axum::Router;
 use axum::body::Body;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
-use futures::TryStreamExt as _;
-use http::header::{ALLOW, CONTENT_ENCODING, CONTENT_TYPE, RETRY_AFTER};
+use http::header::{ALLOW, CONTENT_TYPE, EXPECT, RETRY_AFTER};
 use http::{HeaderMap, HeaderValue, Method, StatusCode, Uri};
 use metricast_records::body::{self, Format};
-use tokio::io::{AsyncBufRead, AsyncReadExt as _};
 use tokio::net::TcpListener;
-use tokio_util::io::StreamReader;
 
+use super::body::{Bodies, BodyError, Taken, linger};
 use crate::clock;
 use crate::config::WhenFull;
 use crate::queue::{AppendError, Queue};
@@ -30,6 +27,8 @@ use crate::queue::{AppendError, Queue};
 const PATIENCE: Duration = Duration::from_secs(10);
 /// How long a body may take to arrive.
 const BODY_TIME: Duration = Duration::from_mins(1);
+/// What `curl -d` and `curl --data-binary` say of everything.
+const FORM: &str = "application/x-www-form-urlencoded";
 /// Reading less than this is no burden for the threads that serve.
 const READ_HERE: usize = 64 << 10;
 
@@ -37,7 +36,7 @@ const READ_HERE: usize = 64 << 10;
 #[derive(Clone, Debug)]
 struct Ingest {
     queue: Queue,
-    max_body: usize,
+    bodies: Bodies,
     when_full: WhenFull,
 }
 
@@ -52,7 +51,7 @@ pub async fn serve(
     when_full: WhenFull,
     stopped: impl Future<Output = ()> + Send + 'static,
 ) -> io::Result<()> {
-    let ingest = Ingest { queue, max_body, when_full };
+    let ingest = Ingest { queue, bodies: Bodies::new(max_body, PATIENCE), when_full };
     let router =
         Router::new().route("/v1/records", post(take).fallback(not_posted)).fallback(elsewhere).with_state(ingest);
     axum::serve(listener, router).with_graceful_shutdown(stopped).await
@@ -80,14 +79,10 @@ async fn not_posted(method: Method) -> Response {
 /// Why a body is not in the queue.
 #[derive(Debug, thiserror::Error)]
 enum Failure {
-    #[error("the body is larger than {limit} bytes (decompressed); send it in parts")]
-    TooLarge { limit: usize },
-    #[error("content encoding {0:?} is not known: gzip, zstd and identity are")]
-    UnknownEncoding(String),
+    #[error(transparent)]
+    Body(#[from] BodyError),
     #[error(transparent)]
     UnknownType(#[from] body::UnknownType),
-    #[error("the body could not be read: {0}")]
-    Unreadable(io::Error),
     #[error("the body did not arrive within {} s", BODY_TIME.as_secs())]
     Slow,
     #[error("{0}: nothing of the body was stored, send it again")]
@@ -98,16 +93,34 @@ enum Failure {
 
 impl Ingest {
     async fn take(&self, headers: &HeaderMap, body: Body) -> Result<Response, Failure> {
-        let bytes =
-            tokio::time::timeout(BODY_TIME, self.read(headers, body)).await.map_err(|_elapsed| Failure::Slow)??;
         let content_type = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
-        let format = Format::of(content_type, &bytes)?;
+        let known = Format::of(content_type, b"").map_err(Failure::from);
+        let encoding = match known.and_then(|_| Ok(self.bodies.expect(headers, &body)?)) {
+            Ok(encoding) => encoding,
+            Err(failure) => {
+                // Who asks first sends no body after such an answer.
+                if !headers.contains_key(EXPECT) {
+                    linger(body.into_data_stream());
+                }
+                return Err(failure);
+            }
+        };
+        let taken = tokio::time::timeout(BODY_TIME, self.bodies.take(encoding, body)).await;
+        let Taken { bytes, share } = taken.map_err(|_elapsed| Failure::Slow)??;
+        let (format, length) = (Format::of(content_type, &bytes)?, bytes.len());
         let received = clock::now();
-        let read = if bytes.len() < READ_HERE {
-            body::read(&bytes, format, received)
+        let is_form = content_type.is_some_and(|named| named.starts_with(FORM));
+        let work = move || {
+            let mut read = body::read(&bytes, format, received);
+            if is_form {
+                hint_at_curl(&bytes, &mut read);
+            }
+            read
+        };
+        let read = if length < READ_HERE {
+            work()
         } else {
-            let reading = tokio::task::spawn_blocking(move || body::read(&bytes, format, received));
-            reading.await.map_err(|_panicked| Failure::Broken)?
+            tokio::task::spawn_blocking(work).await.map_err(|_panicked| Failure::Broken)?
         };
         let status = if read.is_all_refused() { StatusCode::BAD_REQUEST } else { StatusCode::OK };
         let answer = read.answer() + "\n";
@@ -116,45 +129,30 @@ impl Ingest {
             WhenFull::Reject => Duration::ZERO,
         };
         self.queue.append_within(read.records.finish(), patience).await.map_err(Failure::NoRoom)?;
+        // What waits for room in the queue is held as well.
+        drop(share);
         Ok((status, [(CONTENT_TYPE, "application/json")], answer).into_response())
-    }
-
-    async fn read(&self, headers: &HeaderMap, body: Body) -> Result<Vec<u8>, Failure> {
-        let raw = StreamReader::new(body.into_data_stream().map_err(io::Error::other));
-        let reader = decoded(headers.get(CONTENT_ENCODING), raw)?;
-        let mut bytes = Vec::new();
-        reader.take(self.max_body as u64 + 1).read_to_end(&mut bytes).await.map_err(Failure::Unreadable)?;
-        if bytes.len() > self.max_body {
-            return Err(Failure::TooLarge { limit: self.max_body });
-        }
-        Ok(bytes)
     }
 }
 
-type Reader = Pin<Box<dyn tokio::io::AsyncRead + Send>>;
-
-fn decoded(encoding: Option<&HeaderValue>, raw: impl AsyncBufRead + Send + 'static) -> Result<Reader, Failure> {
-    let encoding = encoding.map_or("identity".into(), |value| String::from_utf8_lossy(value.as_bytes()));
-    match encoding.trim().to_ascii_lowercase().as_str() {
-        "identity" | "" => Ok(Box::pin(raw)),
-        "gzip" | "x-gzip" => {
-            let mut decoder = GzipDecoder::new(raw);
-            decoder.multiple_members(true);
-            Ok(Box::pin(decoder))
-        }
-        "zstd" => Ok(Box::pin(ZstdDecoder::new(raw))),
-        _ => Err(Failure::UnknownEncoding(encoding.into_owned())),
+/// `curl -d @FILE` makes one line of all lines.
+fn hint_at_curl(bytes: &[u8], read: &mut body::Body) {
+    let all_in_one = read.is_all_refused() && !bytes.contains(&b'\n');
+    if let Some(first) = read.refused.first_mut().filter(|first| all_in_one && first.reason.contains(body::FOLLOWS)) {
+        first.reason += "; curl -d takes the line ends out of a file: use --data-binary";
     }
 }
 
 impl IntoResponse for Failure {
     fn into_response(self) -> Response {
         let (status, title) = match &self {
-            Self::TooLarge { .. } => (StatusCode::PAYLOAD_TOO_LARGE, "body too large"),
-            Self::UnknownEncoding(_) | Self::UnknownType(_) => (StatusCode::UNSUPPORTED_MEDIA_TYPE, "unknown form"),
-            Self::Unreadable(_) => (StatusCode::BAD_REQUEST, "body broken"),
+            Self::Body(BodyError::TooLarge { .. }) => (StatusCode::PAYLOAD_TOO_LARGE, "body too large"),
+            Self::Body(BodyError::UnknownEncoding(_)) | Self::UnknownType(_) => {
+                (StatusCode::UNSUPPORTED_MEDIA_TYPE, "unknown form")
+            }
             Self::Slow => (StatusCode::REQUEST_TIMEOUT, "body too slow"),
-            Self::NoRoom(_) => (StatusCode::SERVICE_UNAVAILABLE, "no room"),
+            Self::NoRoom(_) | Self::Body(BodyError::Crowded) => (StatusCode::SERVICE_UNAVAILABLE, "no room"),
+            Self::Body(_) => (StatusCode::BAD_REQUEST, "body broken"),
             Self::Broken => (StatusCode::INTERNAL_SERVER_ERROR, "metricast's own fault"),
         };
         let mut response = problem(status, title, &self.to_string());
@@ -168,4 +166,39 @@ impl IntoResponse for Failure {
 fn problem(status: StatusCode, title: &str, detail: &str) -> Response {
     let problem = body::problem(status.as_u16(), title, detail) + "\n";
     (status, [(CONTENT_TYPE, "application/problem+json")], problem).into_response()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const GOOD: &str = r#"{"event_name": "e", "start_time": 1}"#;
+
+    fn ingest(queue: &Queue) -> Ingest {
+        Ingest { queue: queue.clone(), bodies: Bodies::new(1 << 20, PATIENCE), when_full: WhenFull::Block }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_body_that_never_ends_is_waited_for_so_long_only() {
+        let slow = futures::stream::unfold((), |()| async {
+            tokio::time::sleep(Duration::from_secs(1)).await;
+            Some((Ok::<_, io::Error>("x"), ()))
+        });
+        let started = tokio::time::Instant::now();
+        let failure = ingest(&Queue::in_memory(64 << 20)).take(&HeaderMap::new(), Body::from_stream(slow)).await;
+        assert_eq!(failure.unwrap_err().into_response().status(), StatusCode::REQUEST_TIMEOUT);
+        assert_eq!(started.elapsed(), BODY_TIME);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_full_queue_is_waited_for_so_long_only() {
+        let queue = Queue::in_memory(1);
+        let _reader = queue.reader();
+        let ingest = ingest(&queue);
+        assert_eq!(ingest.take(&HeaderMap::new(), GOOD.into()).await.unwrap().status(), StatusCode::OK);
+        let started = tokio::time::Instant::now();
+        let response = ingest.take(&HeaderMap::new(), GOOD.into()).await.unwrap_err().into_response();
+        assert_eq!((response.status(), started.elapsed()), (StatusCode::SERVICE_UNAVAILABLE, PATIENCE));
+        assert_eq!(response.headers()[RETRY_AFTER], "1");
+    }
 }

@@ -171,3 +171,12 @@ fn snippets_keep_their_lines_and_nothing_else_that_controls_a_terminal() {
     let fault = snippets(vec![snippet("Role\n", "")], &Limits::default()).unwrap_err();
     assert!(fault.to_string().contains("a snippet's name \"Role \" is not short"), "{fault}");
 }
+
+#[test]
+fn the_records_that_a_flush_gives_up_are_bounded() {
+    let late = raw::LateRejection { epoch: "e".into(), offset: 0, leg: String::new(), reason: "r".into() };
+    let raw = |count| raw::Flushed { pending: 0, rejected: vec![late.clone(); count], retry_after_ms: None };
+    assert_eq!(flushed(raw(3), &Limits::default()).unwrap().rejected.len(), 3);
+    let words = flushed(raw(LATE + 1), &Limits::default()).unwrap_err().to_string();
+    assert!(words.contains("late rejections"), "{words}");
+}

@@ -49,7 +49,28 @@ impl Key {
     ];
 
     pub(super) fn named(name: &str) -> Option<Self> {
-        Self::ALL.iter().find_map(|(key, known)| (*known == name).then_some(*key))
+        // No two have both the length and the first letter in common.
+        let alike = match (name.len(), *name.as_bytes().first()?) {
+            (11, b'm') => Self::MetricType,
+            (10, b'e') => Self::EventName,
+            (9, b'o') => Self::Operation,
+            (7, b't') => Self::TaskId,
+            (10, b's') => Self::StartTime,
+            (8, b'e') => Self::EndTime,
+            (9, b't') => Self::Timestamp,
+            (8, b'd') => Self::Duration,
+            (7, b'l') => Self::Latency,
+            (6, b's') => Self::Status,
+            (5, b'e') => Self::Error,
+            (11, b'r') => Self::RetryCount,
+            (10, b'p') => Self::ProcessId,
+            (4, b'h') => Self::Host,
+            (4, b'p') => Self::Port,
+            (10, b'b') => Self::BytesSent,
+            (14, b'b') => Self::BytesReceived,
+            _ => return None,
+        };
+        (alike.name() == name).then_some(alike)
     }
 
     pub(super) fn name(self) -> &'static str {
@@ -62,6 +83,8 @@ impl Key {
 pub(super) struct Fields<'a> {
     known: [Option<Value<'a>>; Key::ALL.len()],
     attributes: Pairs<'a>,
+    /// Keys of attributes that are null: left out, but they stand there.
+    nulls: Vec<Text<'a>>,
 }
 
 impl<'a> Fields<'a> {
@@ -83,28 +106,30 @@ impl<'a> Fields<'a> {
     }
 
     pub(super) fn insert_attribute(&mut self, key: Text<'a>, value: Value<'a>) -> Result<(), Refusal> {
-        if self.attributes.iter().any(|(known, _)| *known == key) {
+        if self.attributes.iter().any(|(known, _)| *known == key) || self.nulls.contains(&key) {
             return Err(twice(&key));
         }
-        let Some(value) = value.into_attribute() else { return Ok(()) };
-        if self.attributes.len() == MAX_ATTRIBUTES {
+        if self.attributes.len() + self.nulls.len() == MAX_ATTRIBUTES {
             return Err(Refusal(format!(
-                "{}: a record has at most {MAX_ATTRIBUTES} attributes (keys that metricast does not know)",
+                "{}: one attribute (key that metricast does not know) too many, a record has at most {MAX_ATTRIBUTES}",
                 quoted(&key)
             )));
         }
-        self.attributes.push((key, value));
+        match value.into_attribute() {
+            Some(value) => self.attributes.push((key, value)),
+            None => self.nulls.push(key),
+        }
         Ok(())
     }
 
     /// The attributes, with the keys that mean nothing in a record of this kind.
-    pub(super) fn into_attributes(mut self, meaningless: &[Key]) -> Result<Pairs<'a>, Refusal> {
+    pub(super) fn take_attributes(&mut self, meaningless: &[Key]) -> Result<Pairs<'a>, Refusal> {
         for &key in meaningless {
             if let Some(value) = self.take(key) {
                 self.insert_attribute(Cow::Borrowed(key.name()), value)?;
             }
         }
-        Ok(self.attributes)
+        Ok(std::mem::take(&mut self.attributes))
     }
 }
 

@@ -7,10 +7,10 @@ use serde::de::{DeserializeSeed, Deserializer, Error as _, MapAccess, Visitor};
 
 use super::fields::{Fields, Key};
 use super::value::Value;
-use super::{Refusal, Text};
+use super::{Refusal, Text, told};
 
 pub(super) fn parse_object(text: &str) -> Result<Fields<'_>, Refusal> {
-    if let Some(what) = not_an_object(text) {
+    if let Some(what) = not_an_object(text.trim_ascii_start()) {
         return Err(Refusal(format!("a record is one JSON object, and this is {what}")));
     }
     // serde's errors carry text only: a refusal of ours is kept beside it.
@@ -20,49 +20,19 @@ pub(super) fn parse_object(text: &str) -> Result<Fields<'_>, Refusal> {
         deserializer.end()?;
         Ok(fields)
     });
-    fields.map_err(|error| refusal.take().unwrap_or_else(|| not_json(text, &error)))
+    fields.map_err(|error| refusal.take().unwrap_or_else(|| told::not_json(text, &error)))
 }
 
 fn not_an_object(text: &str) -> Option<&'static str> {
     let whole = |kind| serde_json::from_str::<serde::de::IgnoredAny>(text).is_ok().then_some(kind);
     match text.as_bytes().first()? {
-        b'[' => Some("an array"),
+        b'[' => Some("an array; the records of one stand on a line each"),
         b'"' => whole("a string"),
         b'n' => whole("null"),
         b't' | b'f' => whole("a boolean"),
         b'-' | b'0'..=b'9' => whole("a number"),
         _ => None,
     }
-}
-
-fn not_json(text: &str, error: &serde_json::Error) -> Refusal {
-    let message = error.to_string();
-    let what = message.split(" at line ").next().unwrap_or(&message);
-    let place = match error.line() {
-        0 | 1 => format!("column {}", error.column()),
-        line => format!("line {line} of the record, column {}", error.column()),
-    };
-    if what.starts_with("recursion limit") {
-        return Refusal(format!("nested deeper than 127 levels at {place}"));
-    }
-    let hint = hint(text, error).unwrap_or_default();
-    Refusal(format!("not JSON at {place}: {what}{hint}"))
-}
-
-/// What programs write that looks like JSON to them.
-fn hint(text: &str, error: &serde_json::Error) -> Option<String> {
-    let line = text.lines().nth(error.line().checked_sub(1)?)?;
-    let from = line.get(error.column().saturating_sub(1)..)?;
-    let word = from.trim_start_matches([' ', ':', ',']);
-    let python = "; this looks like Python's repr, json.dumps writes JSON";
-    for token in ["NaN", "Infinity", "-Infinity"] {
-        // serde_json points at the character where the token stops being a number.
-        if word.starts_with(token) || word.starts_with(token.trim_start_matches('-')) {
-            let token = if line[..line.len() - word.len()].ends_with('-') { "-Infinity" } else { token };
-            return Some(format!("; {token} is no JSON number, null says that there is none"));
-        }
-    }
-    ["'", "None", "True", "False"].iter().any(|token| word.starts_with(token)).then(|| python.to_owned())
 }
 
 struct Record<'r> {
@@ -85,9 +55,7 @@ fn insert_attributes<'a>(fields: &mut Fields<'a>, value: AttributesValue<'a>) ->
             pairs.into_iter().try_for_each(|(key, value)| fields.insert_attribute(key, value))
         }
         AttributesValue::Other(Value::Null) => Ok(()),
-        AttributesValue::Other(value) => {
-            Err(Refusal(format!("attributes: an object of texts, numbers and booleans, and this is {value}")))
-        }
+        AttributesValue::Other(value) => Err(Refusal(format!("attributes: must be an object, and this is {value}"))),
     }
 }
 

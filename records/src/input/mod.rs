@@ -10,15 +10,18 @@
 //!   `duration` is derived and never read.
 //! - Whole numbers may be written as `1.0`; text is never taken as a number, nor a number as a name.
 //! - An unknown key is an attribute, as the keys of `attributes` are: text as it is, numbers and booleans as JSON
-//!   writes them, null left out, arrays and objects as JSON text. At most [`MAX_ATTRIBUTES`] a record.
+//!   writes them, null left out, arrays and objects as JSON text. At most [`MAX_ATTRIBUTES`] a record, with those that
+//!   are null.
 //! - A key that stands twice, and anything that a record cannot have, refuses the record: the [`Refusal`] names key
 //!   and value, and no part of the record is used.
 //!
 //! Cutting lines out of files and bodies is the work of the sources.
 
+mod fast;
 mod fields;
 mod json;
 mod resolve;
+pub(crate) mod told;
 mod value;
 
 use std::borrow::Cow;
@@ -26,6 +29,7 @@ use std::borrow::Cow;
 use thiserror::Error;
 
 use crate::metrics::{Attributes, Event, MetricsRef, Network};
+use fields::Fields;
 
 /// How many attributes a record may have.
 pub const MAX_ATTRIBUTES: usize = 256;
@@ -133,11 +137,21 @@ impl ParsedNetwork<'_> {
 /// # Errors
 /// A [`Refusal`] where the line is no record.
 pub fn parse_line(line: &[u8]) -> Result<Option<Parsed<'_>>, Refusal> {
-    let line = line.strip_prefix("\u{feff}".as_bytes()).unwrap_or(line).trim_ascii();
+    // Blanks before the record stay: columns count them.
+    let line = bare(line);
     if line.is_empty() {
         return Ok(None);
     }
     parse_record(line).map(Some)
+}
+
+/// Whether [`parse_line`] finds nothing on this line, neither a record nor something wrong.
+pub fn is_blank(line: &[u8]) -> bool {
+    bare(line).is_empty()
+}
+
+fn bare(line: &[u8]) -> &[u8] {
+    line.strip_prefix("\u{feff}".as_bytes()).unwrap_or(line).trim_ascii_end()
 }
 
 /// Reads one record: a JSON object, which may span lines.
@@ -148,9 +162,12 @@ pub fn parse_record(json: &[u8]) -> Result<Parsed<'_>, Refusal> {
     if json.len() > MAX_LINE {
         return Err(Refusal(format!("longer than {} MiB, which no record is", MAX_LINE >> 20)));
     }
-    let text = std::str::from_utf8(json)
-        .map_err(|error| Refusal(format!("not UTF-8 at byte {} of the record", error.valid_up_to() + 1)))?;
-    json::parse_object(text).and_then(resolve::resolve)
+    let text = std::str::from_utf8(json).map_err(|error| told::not_utf8("record", json, error))?;
+    let mut fields = Fields::default();
+    if fast::parse_object(text, &mut fields).is_none() {
+        fields = json::parse_object(text)?;
+    }
+    resolve::resolve(&mut fields)
 }
 
 #[cfg(test)]

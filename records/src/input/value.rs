@@ -45,7 +45,7 @@ impl fmt::Display for Value<'_> {
             Self::Bool(value) => write!(f, "{value}"),
             Self::Whole(value) => write!(f, "the number {value}"),
             Self::Negative(value) => write!(f, "the number {value}"),
-            Self::Float(value) => write!(f, "the number {}", json_number(*value)),
+            Self::Float(value) => write!(f, "the number {}", short(*value)),
             Self::Text(text) => write!(f, "the text {}", quoted(text)),
             Self::Nested(json) if json.starts_with('[') => f.write_str("an array"),
             Self::Nested(_) => f.write_str("an object"),
@@ -59,6 +59,11 @@ pub(super) fn quoted(text: &str) -> String {
         None => format!("{text:?}"),
         Some((end, _)) => format!("{:?}…", &text[..end]),
     }
+}
+
+/// A number as a message shows it: in digits, or with an exponent where those would be many.
+pub(super) fn short(value: f64) -> String {
+    if value == 0.0 || (1e-6..1e19).contains(&value.abs()) { value.to_string() } else { format!("{value:e}") }
 }
 
 fn json_number(value: f64) -> String {

@@ -73,3 +73,56 @@ fn a_reader_that_goes_away_is_no_error() {
     let output = child.wait_with_output().unwrap();
     assert_eq!((output.status.code(), String::from_utf8(output.stderr).unwrap().as_str()), (Some(0), ""));
 }
+
+#[test]
+fn openmetrics_of_one_record_is_a_zero_and_its_value() {
+    let done = run_with_input(&mut metricast::command(["format", "--openmetrics"]), EVENT.as_bytes());
+    assert_eq!((done.code, done.stderr.as_str()), (0, ""));
+    let key = "event_records_total{event_name=\"Pack\",status=\"completed\"}";
+    let samples: Vec<_> = done.stdout.lines().filter(|line| line.starts_with(key)).collect();
+    assert_eq!(samples, [format!("{key} 0 0"), format!("{key} 1 15")]);
+    let none = run_with_input(&mut metricast::command(["format", "--openmetrics"]), b"");
+    assert_eq!((none.code, none.stdout.as_str()), (0, "# EOF\n"));
+}
+
+#[test]
+fn openmetrics_takes_a_publishers_settings() {
+    let one = |name: &str| {
+        format!(
+            "[[publishers]]\nname = \"{name}\"\nplugin = \"prometheus\"\nconfig.buckets.events = [7.5]\nconfig.port = 0\n"
+        )
+    };
+    let folder = super::Folder::with(&one("a"));
+    let done = folder.run_with_input("format", &["--openmetrics", "--step", "1m"], EVENT);
+    assert_eq!(done.code, 0, "{}", done.stderr);
+    assert!(done.stdout.contains("le=\"7.5\"} 1 60\n") && !done.stdout.contains("le=\"0.5\""), "{}", done.stdout);
+    let folder = super::Folder::with(&(one("a") + &one("b")));
+    let done = folder.run_with_input("format", &["--openmetrics"], EVENT);
+    assert_eq!(
+        (done.code, done.stderr.as_str()),
+        (2, "error: several publishers have metrics: --publisher says which of a, b\n")
+    );
+    let done = folder.run_with_input("format", &["--openmetrics", "--publisher", "b"], EVENT);
+    assert_eq!(done.code, 0, "{}", done.stderr);
+    let done = folder.run_with_input("format", &["--openmetrics", "--publisher", "c"], EVENT);
+    assert_eq!((done.code, done.stdout.as_str()), (2, ""));
+    assert_eq!(done.stderr, "error: no publisher called c has metrics that can be scraped\n");
+}
+
+#[test]
+fn openmetrics_names_what_is_no_record_and_refuses_a_senseless_span() {
+    let input = format!("not json\n{EVENT}\n");
+    let done = run_with_input(&mut metricast::command(["format", "--openmetrics", "-"]), input.as_bytes());
+    assert_eq!(done.code, 1);
+    assert!(done.stderr.starts_with("<stdin>:1: not JSON") && done.stdout.ends_with("# EOF\n"), "{}", done.stderr);
+    let late = EVENT.replace("1,", "1800000000,").replace("1.25", "1800000000");
+    let input = format!("{EVENT}\n{late}\n");
+    let done = run_with_input(&mut metricast::command(["format", "--openmetrics"]), input.as_bytes());
+    assert_eq!((done.code, done.stdout.as_str()), (2, ""));
+    let told = "error: the records are from 1970-01-01T00:00:01.250000Z to 2027-01-15T08:00:00.000000Z: with --step 15s that is 119999999 steps";
+    assert!(done.stderr.starts_with(told), "{}", done.stderr);
+    for arguments in [&["--openmetrics", "--step", "10ms"][..], &["--step", "15s"], &["-c", "metricast.toml"]] {
+        let done = run(["format"].into_iter().chain(arguments.iter().copied()));
+        assert_eq!((done.code, done.stdout.as_str()), (2, ""), "{arguments:?}");
+    }
+}

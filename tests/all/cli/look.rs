@@ -100,3 +100,10 @@ fn check_without_a_config_tells_what_run_does_without_one() {
     assert_eq!(done.code, 0);
     assert!(done.stdout.contains("http://127.0.0.1:9464/metrics"), "{}", done.stdout);
 }
+
+#[test]
+fn a_folder_is_no_plugin_and_is_said_so() {
+    let done = run(["inspect", "/"]);
+    let told = "error: plugin /: it is a folder: name the component in it, a file such as plugin.wasm\n";
+    assert_eq!((done.code, done.stderr.as_str()), (2, told));
+}

@@ -8,6 +8,8 @@ mod publish;
 mod publish_to;
 mod run;
 mod snippets;
+mod textfile;
+mod tls;
 mod usage;
 
 use std::io::Write as _;

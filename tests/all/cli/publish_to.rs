@@ -133,3 +133,24 @@ fn nobody_listening_is_told_with_a_hint() {
     assert!(done.stderr.starts_with(&format!("error: cannot connect to {url}/v1/records: ")), "{}", done.stderr);
     assert!(done.stderr.contains("is `metricast run` listening there?"), "{}", done.stderr);
 }
+
+#[test]
+fn an_answer_that_does_not_account_for_each_line_is_not_believed() {
+    for answer in [
+        json!({"accepted": 7}),
+        json!({"accepted": 0}),
+        json!({"accepted": 1, "refused": [{"line": 9, "reason": "x"}]}),
+    ] {
+        let stub = Stub::start(move |_| Answer::json(200, &answer));
+        let done = publish(&stub, &[], &format!("{RECORD}\n\n{RECORD}\n"));
+        assert_eq!((done.code, done.stdout.as_str()), (3, ""));
+        assert!(done.stderr.contains(" records of 2; what became of the body is not known"), "{}", done.stderr);
+    }
+}
+
+#[test]
+fn a_password_in_the_address_is_not_taken() {
+    let done = run(["publish", "--to", "http://me:verysecret@127.0.0.1:4319", "-"]);
+    assert_eq!(done.code, 2);
+    assert!(done.stderr.contains("a user or a password in it"), "{}", done.stderr);
+}

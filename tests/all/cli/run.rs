@@ -105,3 +105,81 @@ fn a_scrape_address_that_is_taken_is_pointed_at() {
         "{log}"
     );
 }
+
+#[test]
+fn publishers_that_want_one_address_are_named() {
+    let scrapes = ports::free();
+    let one = |name: &str| {
+        format!("[[publishers]]\nname = \"{name}\"\nplugin = {:?}\nconfig.port = {scrapes}\n", super::ADVISER)
+    };
+    let config = format!("[ingest]\nlisten = \"127.0.0.1:{}\"\n{}{}", ports::free(), one("a"), one("b"));
+    let (status, log) = Metricast::spawn(&config, &[]).wait();
+    assert_eq!(status.code(), Some(2), "{log}");
+    let told = format!("publisher b: config.port: cannot listen on 127.0.0.1:{scrapes} for scrapes: ");
+    assert!(log.contains(&told) && log.contains("; publisher a has it\n"), "{log}");
+}
+
+#[test]
+fn quiet_it_tells_nothing_while_all_is_well_and_still_tells_what_was_not_delivered() {
+    let well = config(ports::free());
+    let running = Metricast::run_with(&well, &["-q"]);
+    let record = json!({"event_name": "Pack", "start_time": 1}).to_string();
+    let answer = http::post(&format!("{}/v1/records", url(&well)), "application/json", record.as_str()).unwrap();
+    assert_eq!(answer.json()["accepted"], 1);
+    let (status, log) = running.stop();
+    assert_eq!((status.code(), log.as_str()), (Some(0), ""));
+
+    let away = ports::free();
+    let lost = well
+        + &format!(
+            "[[publishers]]\nname = \"search\"\nplugin = \"elasticsearch\"\n[publishers.config]\n\
+             hosts = [\"http://127.0.0.1:{away}\"]\nindex_prefix = \"shop\"\n"
+        );
+    let running = Metricast::run_with(&lost, &["--quiet"]);
+    let answer = http::post(&format!("{}/v1/records", url(&lost)), "application/json", record).unwrap();
+    assert_eq!(answer.status, 200);
+    let (status, log) = running.stop();
+    assert_eq!(status.code(), Some(3), "{log}");
+    let lines: Vec<_> = log.lines().collect();
+    assert!(lines.len() == 1 && lines[0].contains("ERROR") && lines[0].contains("not all was delivered"), "{log}");
+}
+
+#[test]
+fn scrapes_at_the_same_time_share_one_call() {
+    let scrapes = ports::free();
+    let config = format!(
+        "[ingest]\nlisten = \"127.0.0.1:{}\"\n[[publishers]]\nname = \"a\"\nplugin = {:?}\nconfig.port = {scrapes}\n",
+        ports::free(),
+        super::ADVISER
+    );
+    let running = Metricast::run(&config);
+    running.wait_for_line("records at http://");
+    let page = format!("http://127.0.0.1:{scrapes}/metrics");
+    // Each call takes a second, and tells how many there were.
+    let calls = |scrapers: usize| -> Vec<u32> {
+        let asking = |_| {
+            let page = page.clone();
+            std::thread::spawn(move || http::get(&page).unwrap().expect_success("a scrape").text().to_owned())
+        };
+        let asked: Vec<_> = (0..scrapers).map(asking).collect();
+        let texts = asked.into_iter().map(|scrape| scrape.join().unwrap());
+        texts.map(|text| text.trim_end().strip_prefix("scrapes_total ").unwrap().parse().unwrap()).collect()
+    };
+    let together = calls(16);
+    assert!(together.len() == 16 && together.iter().all(|calls| *calls <= 2), "{together:?}");
+    let after = calls(1);
+    assert!(after[0] > *together.iter().max().unwrap(), "an answer is not kept: {after:?} after {together:?}");
+    let (status, log) = running.stop();
+    assert!(status.success(), "{log}");
+}
+
+#[test]
+fn an_address_that_is_not_this_machines_is_told_with_what_would_do() {
+    // From a range for documentation (RFC 5737).
+    let config = "[ingest]\nlisten = \"192.0.2.1:4319\"\n[[publishers]]\nplugin = \"prometheus\"\n";
+    let (status, log) = Metricast::spawn(config, &[]).wait();
+    assert_eq!(status.code(), Some(2), "{log}");
+    let told =
+        "for records; this machine has no such address: 127.0.0.1 is reached from itself only, 0.0.0.0 from everywhere";
+    assert!(log.contains("cannot listen on 192.0.2.1:4319 ") && log.contains(told), "{log}");
+}

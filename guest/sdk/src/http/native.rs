@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use ureq::{Agent, Body, http};
 
-use super::{Error, Request, Response};
+use super::{Error, Method, Request, Response};
 
 /// One pool of connections for the whole process, as a host has.
 static AGENT: LazyLock<Agent> =
@@ -19,15 +19,17 @@ pub(super) fn send(request: &Request<'_>) -> Result<Response, Error> {
     }
     let limits = request.timeouts;
     let configured = |error: http::Error| Error::Invalid(error.to_string());
-    let response = if request.body.is_empty() {
-        AGENT.run(with_limits(builder.body(()).map_err(configured)?, limits.connect, limits.first_byte, limits.total))
-    } else {
+    // Without this a body that is empty would go out in chunks.
+    let has_body = !request.body.is_empty() || matches!(request.method, Method::Post | Method::Put);
+    let response = if has_body {
         AGENT.run(with_limits(
             builder.body(request.body).map_err(configured)?,
             limits.connect,
             limits.first_byte,
             limits.total,
         ))
+    } else {
+        AGENT.run(with_limits(builder.body(()).map_err(configured)?, limits.connect, limits.first_byte, limits.total))
     };
     read(response.map_err(|error| outcome(&error))?, request.max_response)
 }
@@ -82,6 +84,24 @@ mod tests {
     use std::net::TcpListener;
 
     use super::super::{Error, Method, Request};
+
+    #[test]
+    fn an_empty_body_has_its_length_where_the_method_has_one() {
+        for method in [Method::Put, Method::Post] {
+            let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+            let url = format!("http://{}/x", listener.local_addr().unwrap());
+            let server = std::thread::spawn(move || {
+                let (mut stream, _) = listener.accept().unwrap();
+                let mut request = [0; 4096];
+                let length = stream.read(&mut request).unwrap();
+                stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n").unwrap();
+                String::from_utf8_lossy(&request[..length]).to_ascii_lowercase()
+            });
+            Request::new(method, &url).send().unwrap();
+            let request = server.join().unwrap();
+            assert!(request.contains("content-length: 0") && !request.contains("chunked"), "{request}");
+        }
+    }
 
     fn answer_once(response: &'static [u8]) -> String {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();

@@ -26,6 +26,10 @@ impl<'a> Bytes<'a> {
         self.array().map(u32::from_le_bytes)
     }
 
+    pub(super) fn i32(&mut self) -> Result<i32, SnapshotError> {
+        self.array().map(i32::from_le_bytes)
+    }
+
     pub(super) fn u64(&mut self) -> Result<u64, SnapshotError> {
         self.array().map(u64::from_le_bytes)
     }

@@ -3,8 +3,10 @@
 use super::bytes::Bytes;
 use super::{COUNTER, GAUGE, HISTOGRAM, MAGIC, MAX_COUNT, MAX_COUNTER, Restored, SnapshotError, VERSION};
 use crate::cap::MAX_LABEL_BYTES;
-use crate::histogram::{Buckets, Histograms};
+use crate::family::Rows;
+use crate::histogram::{Buckets, HistogramForm, Histograms};
 use crate::labels::LabelTable;
+use crate::native::Native;
 use crate::registry::{Place, Registry};
 use crate::sum::Sum;
 
@@ -15,9 +17,10 @@ use crate::sum::Sum;
 pub fn restore(registry: &mut Registry, bytes: &[u8]) -> Result<Restored, SnapshotError> {
     let mut bytes = Bytes(checked(bytes)?);
     let watermark = bytes.u64()?;
+    let turn = bytes.u32()?;
     let mut families: Vec<Saved<'_>> = Vec::new();
     for _ in 0..bytes.count(1)? {
-        let saved = family(&mut bytes)?;
+        let saved = family(&mut bytes, turn)?;
         if families.iter().any(|earlier| earlier.name == saved.name) {
             return Err(SnapshotError::Malformed("a family is there twice"));
         }
@@ -28,6 +31,7 @@ pub fn restore(registry: &mut Registry, bytes: &[u8]) -> Result<Restored, Snapsh
     }
     let mut restored = Restored { watermark, reset: Vec::new(), dropped: Vec::new() };
     registry.clear();
+    registry.birth.turn = turn;
     for saved in families {
         apply(registry, saved, &mut restored);
     }
@@ -39,8 +43,7 @@ struct Saved<'a> {
     name: &'a str,
     label_names: Vec<&'a str>,
     overflowed: u64,
-    labels: LabelTable,
-    cells: Cells,
+    rows: Rows<Cells>,
 }
 
 enum Cells {
@@ -63,31 +66,42 @@ fn checked(bytes: &[u8]) -> Result<&[u8], SnapshotError> {
     Ok(bytes.0)
 }
 
-fn family<'a>(bytes: &mut Bytes<'a>) -> Result<Saved<'a>, SnapshotError> {
+fn family<'a>(bytes: &mut Bytes<'a>, turn: u32) -> Result<Saved<'a>, SnapshotError> {
     let name = bytes.text()?;
     let kind = bytes.u8()?;
     let label_names = (0..bytes.count(4)?).map(|_| bytes.text()).collect::<Result<Vec<_>, _>>()?;
-    let mut cells = match kind {
+    let cells = match kind {
         COUNTER => Cells::Counters(Vec::new()),
         GAUGE => Cells::Gauges(Vec::new()),
-        HISTOGRAM => Cells::Histograms(Histograms::new(buckets(bytes)?)),
+        HISTOGRAM => Cells::Histograms(Histograms::new(buckets(bytes)?, form(bytes)?)),
         _ => return Err(SnapshotError::Malformed("a family has an unknown kind")),
     };
-    let overflowed = bytes.u64()?;
-    if overflowed > MAX_COUNT {
-        return Err(SnapshotError::Malformed("a count is out of range"));
-    }
-    let mut labels = LabelTable::new(label_names.len());
+    let overflowed = count(bytes)?;
+    let labels = LabelTable::new(label_names.len());
+    let mut rows = Rows { labels, cells, starts: Vec::new(), touched: Vec::new() };
     for _ in 0..bytes.count(8)? {
-        row(bytes, &mut labels)?;
-        cell(bytes, &mut cells)?;
+        row(bytes, &mut rows.labels)?;
+        rows.starts.push(start(bytes)?);
+        rows.touched.push(bytes.u32()?);
+        cell(bytes, &mut rows.cells)?;
     }
-    Ok(Saved { name, label_names, overflowed, labels, cells })
+    if rows.touched.iter().any(|touched| *touched > turn) {
+        return Err(SnapshotError::Malformed("a series is from a later turn"));
+    }
+    Ok(Saved { name, label_names, overflowed, rows })
 }
 
 fn buckets(bytes: &mut Bytes<'_>) -> Result<Buckets, SnapshotError> {
     let bounds = (0..bytes.count(8)?).map(|_| bytes.f64()).collect::<Result<Vec<_>, _>>()?;
     Buckets::new(&bounds).map_err(|_| SnapshotError::Malformed("bounds do not ascend"))
+}
+
+fn form(bytes: &mut Bytes<'_>) -> Result<HistogramForm, SnapshotError> {
+    match bytes.u8()? {
+        0 => Ok(HistogramForm::Classic),
+        1 => Ok(HistogramForm::Both),
+        _ => Err(SnapshotError::Malformed("a histogram has an unknown form")),
+    }
 }
 
 fn row(bytes: &mut Bytes<'_>, labels: &mut LabelTable) -> Result<(), SnapshotError> {
@@ -102,25 +116,50 @@ fn row(bytes: &mut Bytes<'_>, labels: &mut LabelTable) -> Result<(), SnapshotErr
     Ok(())
 }
 
+fn start(bytes: &mut Bytes<'_>) -> Result<f64, SnapshotError> {
+    let start = bytes.f64()?;
+    if start.is_finite() { Ok(start) } else { Err(SnapshotError::Malformed("a start is no time")) }
+}
+
 fn cell(bytes: &mut Bytes<'_>, cells: &mut Cells) -> Result<(), SnapshotError> {
-    let out_of_range = SnapshotError::Malformed("a count is out of range");
     match cells {
         Cells::Counters(counters) => match bytes.u128()? {
             count @ ..=MAX_COUNTER => counters.push(count),
-            _ => return Err(out_of_range),
+            _ => return Err(OUT_OF_RANGE),
         },
         Cells::Gauges(gauges) => gauges.push(bytes.f64()?),
-        Cells::Histograms(histograms) => {
-            for _ in 0..histograms.buckets.width() {
-                match bytes.u64()? {
-                    count @ ..=MAX_COUNT => histograms.counts.push(count),
-                    _ => return Err(out_of_range),
-                }
-            }
-            histograms.sums.push(Sum { high: bytes.f64()?, low: bytes.f64()? });
-        }
+        Cells::Histograms(histograms) => histogram(bytes, histograms)?,
     }
     Ok(())
+}
+
+fn histogram(bytes: &mut Bytes<'_>, histograms: &mut Histograms) -> Result<(), SnapshotError> {
+    let counts = (0..histograms.buckets.width()).map(|_| count(bytes)).collect::<Result<Vec<_>, _>>()?;
+    histograms.sums.push(Sum { high: bytes.f64()?, low: bytes.f64()? });
+    if histograms.form.has_native() {
+        histograms.natives.push(native(bytes, counts.iter().sum())?);
+    }
+    histograms.counts.extend(counts);
+    Ok(())
+}
+
+/// The native buckets of `values` values.
+fn native(bytes: &mut Bytes<'_>, values: u64) -> Result<Native, SnapshotError> {
+    let (zero, halvings, first) = (count(bytes)?, bytes.u8()?, bytes.i32()?);
+    let counts = (0..bytes.count(8)?).map(|_| count(bytes)).collect::<Result<Vec<_>, _>>()?;
+    let native = Native::restored(zero, halvings, first, counts);
+    let fits =
+        |native: &Native| native.counts.iter().fold(native.zero, |sum, count| sum.saturating_add(*count)) == values;
+    native.filter(fits).ok_or(SnapshotError::Malformed("native buckets do not fit"))
+}
+
+const OUT_OF_RANGE: SnapshotError = SnapshotError::Malformed("a count is out of range");
+
+fn count(bytes: &mut Bytes<'_>) -> Result<u64, SnapshotError> {
+    match bytes.u64()? {
+        count @ ..=MAX_COUNT => Ok(count),
+        _ => Err(OUT_OF_RANGE),
+    }
 }
 
 fn apply(registry: &mut Registry, saved: Saved<'_>, restored: &mut Restored) {
@@ -128,19 +167,20 @@ fn apply(registry: &mut Registry, saved: Saved<'_>, restored: &mut Restored) {
         restored.dropped.push(saved.name.to_owned());
         return;
     };
-    let Saved { name, label_names, overflowed, labels, cells } = saved;
-    let same_labels = registry.view(place).descriptor.label_names().eq(label_names);
+    let Saved { name, label_names, overflowed, rows: Rows { labels, cells, starts, touched } } = saved;
+    let same_labels = registry.descriptor(place).label_names().eq(label_names);
     match (place, cells) {
         (Place::Counter(at), Cells::Counters(cells)) if same_labels => {
-            registry.counters[at].replace(labels, cells, overflowed);
+            registry.counters[at].replace(Rows { labels, cells, starts, touched }, overflowed);
         }
         (Place::Gauge(at), Cells::Gauges(cells)) if same_labels => {
-            registry.gauges[at].replace(labels, cells, overflowed);
+            registry.gauges[at].replace(Rows { labels, cells, starts, touched }, overflowed);
         }
-        (Place::Histogram(at), Cells::Histograms(cells))
-            if same_labels && registry.histograms[at].cells.buckets == cells.buckets =>
+        (Place::Histogram(at), Cells::Histograms(mut cells))
+            if same_labels && cells.can_become(&registry.histograms[at].rows.cells) =>
         {
-            registry.histograms[at].replace(labels, cells, overflowed);
+            cells.reform(registry.histograms[at].rows.cells.form);
+            registry.histograms[at].replace(Rows { labels, cells, starts, touched }, overflowed);
         }
         _ => restored.reset.push(name.to_owned()),
     }

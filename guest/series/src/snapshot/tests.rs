@@ -1,5 +1,5 @@
 use super::*;
-use crate::{Buckets, Counter, Descriptor, Registry, SeriesLimit, open_metrics};
+use crate::{Buckets, Counter, Descriptor, HistogramForm, Registry, SeriesLimit, open_metrics, protobuf};
 use proptest::prelude::*;
 
 /// What can be recorded: label values and a number.
@@ -9,6 +9,8 @@ enum Record {
     Raise(String, f64),
     Observe(String, f64),
     Declare(String),
+    Time(f64),
+    Turn(u32),
 }
 
 fn record() -> impl Strategy<Value = Record> {
@@ -17,7 +19,10 @@ fn record() -> impl Strategy<Value = Record> {
         (label(), label(), any::<u64>()).prop_map(|(name, direction, n)| Record::Count(name, direction, n)),
         (label(), any::<f64>()).prop_map(|(name, value)| Record::Raise(name, value)),
         (label(), any::<f64>()).prop_map(|(name, value)| Record::Observe(name, value)),
+        (label(), 0.0..100.0_f64).prop_map(|(name, value)| Record::Observe(name, value)),
         label().prop_map(Record::Declare),
+        (0.0..1e10_f64).prop_map(Record::Time),
+        (0..4_u32).prop_map(Record::Turn),
     ]
 }
 
@@ -28,12 +33,16 @@ struct Fixture {
 }
 
 fn fixture(limit: u64, bounds: &[f64]) -> Fixture {
+    formed(limit, bounds, HistogramForm::Both)
+}
+
+fn formed(limit: u64, bounds: &[f64], form: HistogramForm) -> Fixture {
     let mut builder = Registry::builder(SeriesLimit::new(limit).expect("a limit"));
     let moved = Descriptor::new("moved_bytes", "Bytes.").unit("bytes").label("name").fixed_label("direction");
     let moved = builder.counter(moved).expect("a family");
     let last = builder.gauge(Descriptor::new("last", "Last.").label("name")).expect("a family");
     let buckets = Buckets::new(bounds).expect("a layout");
-    let took = builder.histogram(Descriptor::new("took", "Took.").label("name"), buckets).expect("a family");
+    let took = builder.histogram(Descriptor::new("took", "Took.").label("name"), buckets, form).expect("a family");
     Fixture { registry: builder.build(), families: (moved, last, took) }
 }
 
@@ -53,7 +62,9 @@ impl Fixture {
                 let histogram = self.registry.histogram(took, &[name]);
                 self.registry.observe(histogram, *value);
             }
-            Record::Declare(name) => self.registry.declare_histogram(took, &[name]),
+            Record::Declare(name) => drop(self.registry.declare_histogram(took, &[name])),
+            Record::Time(time) => self.registry.set_time(*time),
+            Record::Turn(later) => self.registry.begin_turn(self.registry.turn() + later, Some(5)),
         }
     }
 
@@ -66,8 +77,15 @@ impl Fixture {
 
     fn page(&self) -> String {
         let mut out = Vec::new();
-        open_metrics::encode(&self.registry, &mut out);
+        open_metrics::encode(&self.registry, 0.0, &mut out);
         String::from_utf8(out).expect("a page is UTF-8")
+    }
+
+    /// What protobuf says besides: native buckets and starts.
+    fn messages(&self) -> Vec<u8> {
+        let mut out = Vec::new();
+        protobuf::encode(&self.registry, 0.0, &mut out);
+        out
     }
 
     fn snapshot(&self, watermark: u64) -> Vec<u8> {
@@ -111,8 +129,15 @@ proptest! {
         let restored = restore(&mut copy.registry, &original.snapshot(watermark));
         prop_assert_eq!(restored, Ok(Restored { watermark, reset: vec![], dropped: vec![] }));
         prop_assert_eq!(copy.page(), original.page());
-        prop_assert_eq!(copy.snapshot(watermark), original.snapshot(watermark));
-        prop_assert_eq!(copy.with(&after).page(), original.with(&after).page());
+        prop_assert_eq!(copy.messages(), original.messages());
+        let snapshot = original.snapshot(watermark);
+        prop_assert_eq!(copy.snapshot(watermark), snapshot.clone());
+        prop_assert!(snapshot.len() + 200 > original.snapshot(watermark).capacity(), "its memory was taken once");
+        // The time of the next series is the caller's to say, and no state.
+        let later: Vec<Record> = std::iter::once(Record::Time(5.0)).chain(after).collect();
+        let (copy, original) = (copy.with(&later), original.with(&later));
+        prop_assert_eq!(copy.messages(), original.messages());
+        prop_assert_eq!(copy.page(), original.page());
     }
 
     #[test]
@@ -171,7 +196,7 @@ fn each_kind_of_wrong_bytes_has_its_error() {
     let mut longer = good.clone();
     longer.push(0);
     assert_eq!(refused(&sealed(longer)), SnapshotError::Malformed("something follows its end"));
-    let mut hungry = good[..24].to_vec();
+    let mut hungry = good[..28].to_vec();
     hungry.extend_from_slice(&u32::MAX.to_le_bytes());
     assert_eq!(refused(&sealed(hungry)), SnapshotError::Malformed("it ends too early"));
 }
@@ -192,6 +217,18 @@ fn other_buckets_start_their_histogram_anew_and_leave_the_rest() {
     let page = copy.page();
     assert!(!page.contains("took_count"), "{page}");
     assert!(page.contains(r#"moved_bytes_total{name="b",direction="sent"} 7"#), "{page}");
+}
+
+#[test]
+fn native_buckets_start_their_histogram_anew_and_go_without_a_trace() {
+    let classic = formed(2, &[0.5, 1.0], HistogramForm::Classic).with(&[Record::Observe("a".into(), 0.75)]);
+    let restored = restore(&mut fixture(2, &[0.5, 1.0]).registry, &classic.snapshot(9)).expect("restored");
+    assert_eq!(restored.reset, ["took"]);
+    let mut copy = formed(2, &[0.5, 1.0], HistogramForm::Classic);
+    let restored = restore(&mut copy.registry, &sample().snapshot(9)).expect("restored");
+    assert_eq!(restored.reset, [""; 0]);
+    assert!(copy.page().contains("took_count{name=\"a\"} 1\n"), "{}", copy.page());
+    assert_eq!(copy.with(&[Record::Observe("a".into(), 0.75)]).page().matches("le=\"+Inf\"} 2").count(), 1);
 }
 
 #[test]

@@ -1,10 +1,14 @@
 //! A plugin for tests of the command: it takes every setting of `[defaults]`, has findings and snippets by its config,
 //! and posts its settings, once for each batch.
 
+use std::cell::Cell;
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use metricast_sdk::http::{Method, Request};
-use metricast_sdk::{Batch, Description, Finding, PublishError, Publisher, Receipt, Saved, Snippet, Verdict};
+use metricast_sdk::{
+    Batch, Description, Exposition, Finding, Profile, PublishError, Publisher, Receipt, Saved, Snippet, Verdict,
+};
 
 /// All of it may be left out.
 #[derive(Default, serde::Deserialize)]
@@ -20,9 +24,18 @@ pub struct Adviser {
     labels: BTreeMap<String, String>,
     /// How a probe goes: `asks` the URL, `nothing`, `trap` or `hang`.
     probe: String,
+    /// Where it is scraped, if it is.
+    port: Option<u16>,
+    /// How often it was scraped.
+    #[serde(skip)]
+    scrapes: Cell<u32>,
 }
 
-const SCHEMA: &str = r#"{"type": "object", "properties": {
+/// How long a scrape takes.
+const SLOW: Duration = Duration::from_secs(1);
+
+/// `port` is a key that the schema does not name: the host takes a plugin that names it for one that is scraped.
+const SCHEMA: &str = r#"{"type": "object", "additionalProperties": true, "properties": {
     "url": {"type": "string", "format": "uri"},
     "token": {"type": "string"},
     "service": {"type": "string"},
@@ -70,6 +83,17 @@ impl Publisher for Adviser {
 
     fn open(config: Self, _state: Option<Saved>) -> Result<Self, PublishError> {
         Ok(config)
+    }
+
+    fn profile(&self) -> Profile {
+        Profile { scrapes: self.port.is_some(), ..Profile::default() }
+    }
+
+    fn scrape(&self, _accept: &str) -> Option<Exposition> {
+        std::thread::sleep(SLOW);
+        self.scrapes.set(self.scrapes.get() + 1);
+        let body = format!("scrapes_total {}\n", self.scrapes.get()).into_bytes();
+        Some(Exposition { content_type: "text/plain; version=0.0.4".to_owned(), body })
     }
 
     fn publish(&mut self, batch: &Batch) -> Result<Receipt, PublishError> {

@@ -1,0 +1,71 @@
+//! When a stateful plugin is asked for its state: a while after records went into it, or when they weigh much, and after
+//! a failure not at once.
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+/// It is asked this long after the first record since the last snapshot, and after a snapshot that failed.
+pub(super) const SNAPSHOT_AFTER: Duration = Duration::from_secs(1);
+
+/// What is in no snapshot yet, and when the next one is due.
+pub(super) struct Saving {
+    /// Bytes of batches that may be in no snapshot.
+    max_unsaved: usize,
+    unsaved: usize,
+    due_at: Option<Instant>,
+    /// A snapshot that failed is not tried again before.
+    not_before: Option<Instant>,
+}
+
+impl Saving {
+    pub(super) fn new(max_unsaved: usize) -> Self {
+        Self { max_unsaved, unsaved: 0, due_at: None, not_before: None }
+    }
+
+    /// None where all is saved.
+    pub(super) fn due_at(&self) -> Option<Instant> {
+        self.due_at
+    }
+
+    /// A batch of so many bytes was answered for.
+    pub(super) fn took(&mut self, bytes: usize, now: Instant) {
+        self.unsaved = self.unsaved.saturating_add(bytes);
+        let due_at = if self.unsaved >= self.max_unsaved { now } else { now + SNAPSHOT_AFTER };
+        let due_at = self.due_at.map_or(due_at, |before| before.min(due_at));
+        self.due_at = Some(self.not_before.map_or(due_at, |earliest| earliest.max(due_at)));
+    }
+
+    pub(super) fn failed(&mut self, now: Instant) {
+        self.not_before = Some(now + SNAPSHOT_AFTER);
+        self.due_at = self.not_before;
+    }
+
+    pub(super) fn saved(&mut self) {
+        *self = Self::new(self.max_unsaved);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_snapshot_is_due_after_a_while_or_when_much_is_unsaved_and_not_at_once_after_a_failure() {
+        let now = Instant::now();
+        let mut saving = Saving::new(100);
+        assert_eq!(saving.due_at(), None);
+        saving.took(10, now);
+        saving.took(10, now + SNAPSHOT_AFTER / 2);
+        assert_eq!(saving.due_at(), Some(now + SNAPSHOT_AFTER), "since the first");
+        saving.took(80, now);
+        assert_eq!(saving.due_at(), Some(now));
+        saving.failed(now);
+        saving.took(usize::MAX, now);
+        assert_eq!(saving.due_at(), Some(now + SNAPSHOT_AFTER));
+        saving.saved();
+        assert_eq!(saving.due_at(), None);
+        saving.took(100, now);
+        assert_eq!(saving.due_at(), Some(now));
+    }
+}

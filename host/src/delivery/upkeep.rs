@@ -1,0 +1,119 @@
+//! What a delivery does with an instance besides handing batches over: flushing it, saving its state, closing it.
+
+use tokio::time::sleep;
+
+use super::sandbox::{Opener, Sandbox};
+use super::slot::Slot;
+use super::trouble::{Halt, Remedy, remedy};
+use crate::plugin::{CallError, Fault, Flushed};
+
+/// Tries to close an instance that breaks over it.
+const CLOSES: u32 = 5;
+
+impl<O: Opener> Slot<O> {
+    pub(super) fn flush_is_due(&self) -> bool {
+        self.is_open() && self.flushes.has_changed().unwrap_or(false)
+    }
+
+    /// Lets the plugin send what is due, where it is.
+    pub(super) async fn flush_if_due(&mut self) {
+        if !self.flush_is_due() {
+            return;
+        }
+        self.flushes.mark_unchanged();
+        if let Err(error) = self.flush().await {
+            self.backoff.failed();
+            let reason = error.to_string();
+            self.status.waiting(&reason);
+            self.flush_failed = Some(reason);
+        } else if let Some(reason) = self.flush_failed.take() {
+            self.backoff.reset();
+            self.status.is_over(&reason);
+        }
+    }
+
+    async fn flush(&mut self) -> Result<Flushed, CallError> {
+        let flushed = self.call(|sandbox| async move { sandbox.flush().await }).await?;
+        self.note(&flushed);
+        Ok(flushed)
+    }
+
+    /// Keeps a snapshot in place of the batches that led to it; says whether it has one. `applied` is the offset
+    /// behind the last record that is answered for.
+    pub(super) async fn save(&mut self, applied: u64) -> Result<bool, Halt> {
+        if !self.is_open() {
+            return Ok(false);
+        }
+        match self.snapshot().await {
+            Ok(Some(saved)) => self.kept.save(saved, applied).map(|()| true),
+            Ok(None) => Err(Halt::NoSnapshot),
+            // Another call lost it: that says nothing about snapshots.
+            Err(CallError::Fault(Fault::Gone)) => Ok(false),
+            Err(error) => {
+                self.backoff.failed();
+                self.kept.save_failed(&error)?;
+                Ok(false)
+            }
+        }
+    }
+
+    /// Lets the plugin send the last, as often as it takes: while the backend is away there is no bound but the patience
+    /// of who waits for it; where the plugin breaks there is.
+    pub(super) async fn close(&mut self) -> Result<(), Halt> {
+        self.hide();
+        if !self.is_open() && self.kept.is_empty() {
+            return Ok(());
+        }
+        let mut failures = 0;
+        loop {
+            let Err(error) = self.try_close().await? else { return Ok(()) };
+            if matches!(remedy(&error), Remedy::Doubt | Remedy::Lost | Remedy::Suspect { .. } | Remedy::Reject { .. }) {
+                failures += 1;
+            }
+            if failures == CLOSES {
+                return Err(Halt::Unclosed { tries: failures, last: error });
+            }
+            self.pause_after(&error).await;
+        }
+    }
+
+    async fn try_close(&mut self) -> Result<Result<(), CallError>, Halt> {
+        if let Err(error) = self.try_open().await? {
+            return Ok(Err(error));
+        }
+        Ok(self.send_the_last().await)
+    }
+
+    async fn send_the_last(&mut self) -> Result<(), CallError> {
+        loop {
+            let before = self.pending;
+            let flushed = self.flush().await?;
+            if flushed.pending == 0 {
+                break;
+            }
+            if flushed.pending < before {
+                self.backoff.reset();
+            }
+            sleep(self.backoff.pause(flushed.retry_after)).await;
+        }
+        let flushed = self.call(|sandbox| async move { sandbox.close().await }).await?;
+        self.note(&flushed);
+        Ok(())
+    }
+
+    /// What the plugin still holds, and what it gave up.
+    fn note(&mut self, flushed: &Flushed) {
+        self.status.pending(self.pending, flushed.pending);
+        self.pending = flushed.pending;
+        let (epoch, behind) = &self.handed;
+        let (known, unknown): (Vec<_>, Vec<_>) =
+            flushed.rejected.iter().partition(|late| late.epoch == *epoch && late.offset < *behind);
+        for late in known {
+            self.status.reject_late(late);
+        }
+        if let Some(first) = unknown.first() {
+            let (publisher, offset, epoch) = (self.status.name(), first.offset, &first.epoch);
+            tracing::warn!(publisher, count = unknown.len(), offset, epoch, "the plugin gives up records it never had");
+        }
+    }
+}
