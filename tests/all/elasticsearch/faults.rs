@@ -75,7 +75,7 @@ fn a_request_says_who_asks_and_what_the_answer_may_leave_out() {
     assert!(requests.iter().all(|request| request.header("authorization") == "ApiKey {placeholder:1}"));
     let bulk = requests.last().unwrap();
     assert_eq!((bulk.method.as_str(), bulk.header("content-type")), ("POST", "application/x-ndjson"));
-    assert_eq!(bulk.path, "/_bulk?filter_path=error,status,items.*.status,items.*.error");
+    assert_eq!(bulk.path, "/_bulk?timeout=10s&filter_path=error,status,items.*.status,items.*.error");
 }
 
 #[test]
