@@ -118,7 +118,7 @@ impl Encoder {
     fn warn_of(&mut self, LeftOut { unfit, long }: LeftOut) {
         if unfit + long > 0 && !std::mem::replace(&mut self.warned, true) {
             metricast_sdk::log::warn(format_args!(
-                "left out attributes that Elasticsearch refuses: {unfit} whose key is empty or has a NUL in it, {long} \
+                "left out attributes that Elasticsearch refuses: {unfit} whose key has a NUL in it, {long} \
                  whose key and value are more than 32 kB together; this is said once"
             ));
         }

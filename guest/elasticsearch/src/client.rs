@@ -119,7 +119,7 @@ impl Client {
         self.nodes.url(at)
     }
 
-    /// How large a body may be for the host whose turn it is, before compression.
+    /// How large a body may be before compression.
     pub(crate) fn most(&self, configured: usize) -> usize {
         self.nodes.most(configured, Instant::now())
     }

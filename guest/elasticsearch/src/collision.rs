@@ -16,8 +16,13 @@ pub(crate) fn check(client: &mut Client, layout: &Layout, deadline: Deadline) ->
     for name in layout.samples() {
         let path = format!("/_index_template/_simulate_index/{name}");
         let response = client.send(&Ask::post(&path, b""), deadline)?;
-        if response.is_success() && !is_ours(&response.body, layout) {
-            let over = winner(client, &name, deadline)?;
+        let over = match response.status {
+            200..300 if is_ours(&response.body, layout) => None,
+            200..300 => Some(winner(client, &name, deadline)?),
+            // OpenSearch answers 500 where the stream is there already, and says its template instead.
+            _ => of_stream(client, layout, &name, deadline)?,
+        };
+        if let Some(over) = over {
             let what = format_args!(
                 "the index template {over:?} takes {name} before ours, {:?}: lower its priority or narrow its patterns",
                 layout.template()
@@ -26,6 +31,19 @@ pub(crate) fn check(client: &mut Client, layout: &Layout, deadline: Deadline) ->
         }
     }
     Ok(())
+}
+
+/// The template in force of a stream that is there, where it is not ours.
+fn of_stream(
+    client: &mut Client,
+    layout: &Layout,
+    stream: &str,
+    deadline: Deadline,
+) -> Result<Option<String>, PublishError> {
+    let response = client.send(&Ask::get(&format!("/_data_stream/{stream}")), deadline)?;
+    let body: Value = serde_json::from_slice(&response.body).unwrap_or_default();
+    let template = body.pointer("/data_streams/0/template").and_then(Value::as_str);
+    Ok(template.filter(|template| !template.is_empty() && *template != layout.template()).map(str::to_owned))
 }
 
 /// Whether ours was applied: not one of those that were passed over, and its mark is in the mappings unless a person has

@@ -120,7 +120,7 @@ pub(crate) struct Writer<'a> {
 /// How many attributes could not stand in their documents.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct LeftOut {
-    /// The key is empty, or has a NUL in it, which Elasticsearch's `flattened` refuses.
+    /// The key has a NUL in it, which Elasticsearch's `flattened` refuses.
     pub(crate) unfit: usize,
     /// Key and value are longer together than Lucene takes.
     pub(crate) long: usize,
@@ -308,7 +308,7 @@ struct Seen {
 fn judge(key: &str, labels: &Labels) -> Key {
     if labels.of_attribute(key).is_some() {
         Key::Label
-    } else if key.is_empty() || key.contains('\0') {
+    } else if key.contains('\0') {
         Key::Unfit
     } else if key.len() >= LONGEST_TERM - 4 * IGNORE_ABOVE {
         Key::Long

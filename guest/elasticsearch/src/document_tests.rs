@@ -59,7 +59,7 @@ fn an_event_has_all_its_fields() {
             "start": "2026-11-22T17:29:31.250000Z", "end": "2026-11-22T17:29:31.750000Z",
         },
         "metricast": {
-            "status": "failed", "retry_count": 2, "task_id": "t-1", "attributes": { "tenant": "a\\b" },
+            "status": "failed", "retry_count": 2, "task_id": "t-1", "attributes": { "tenant": "a\\b", "": "x" },
         },
         "process": { "pid": 25331 },
         "error": { "message": "line 1\nline 2" },
@@ -160,7 +160,7 @@ fn an_attribute_that_is_a_label_stands_under_labels_and_not_among_the_others() {
         [Metrics::Event(event()), Metrics::Network(network()), Metrics::Network(without), Metrics::Event(empty)];
     let mut found = documents(&config, &records);
     assert_eq!(found[0]["labels"], json!({ "tenant_id": "a\\b" }));
-    assert_eq!(found[0]["metricast"].get("attributes"), None);
+    assert_eq!(found[0]["metricast"]["attributes"], json!({ "": "x" }));
     assert_eq!(found[1].get("labels"), None, "an empty label is none");
     assert_eq!(found[2]["labels"], json!({ "tenant_id": "a" }));
     assert_eq!((found[3].get("labels"), &found[3]["metricast"]), (None, &json!({ "attributes": { "other": "o" } })));
@@ -187,8 +187,10 @@ fn attributes_that_elasticsearch_refuses_are_left_out() {
     let only_bad = vec![("\0".into(), "1".into())];
     let [some, none] = [attributes, only_bad].map(|attributes| Metrics::Event(EventMetrics { attributes, ..event() }));
     let documents = documents(&plain(), &[some, none]);
-    let expected: Value =
-        [fits, not_indexed, ("c".into(), "2\0".into())].into_iter().map(|(key, value)| (key, json!(value))).collect();
+    let expected: Value = [fits, not_indexed, (String::new(), "2".into()), ("c".into(), "2\0".into())]
+        .into_iter()
+        .map(|(key, value)| (key, json!(value)))
+        .collect();
     assert!(documents[0]["metricast"]["attributes"] == expected);
     assert_eq!(documents[1]["metricast"].get("attributes"), None);
 }

@@ -87,20 +87,7 @@ impl Engine {
     }
 
     fn of(response: &Response) -> Option<Self> {
-        #[derive(Default, Deserialize)]
-        #[serde(default)]
-        struct Root {
-            version: Version,
-            tagline: String,
-        }
-        #[derive(Default, Deserialize)]
-        #[serde(default)]
-        struct Version {
-            distribution: String,
-            number: String,
-            build_flavor: String,
-        }
-        let Root { version, tagline } = serde_json::from_slice(&response.body).unwrap_or_default();
+        let Root { version, tagline } = Root::of(response);
         let product = response.header("x-elastic-product");
         // An OpenSearch that gives itself out as Elasticsearch 7.10 (`compatibility.override_main_response_version`)
         // leaves the distribution out.
@@ -116,6 +103,16 @@ impl Engine {
         }
     }
 
+    /// For a person: `OpenSearch 2.19.4`.
+    pub(crate) fn named(self, response: &Response) -> String {
+        let Root { version, .. } = Root::of(response);
+        match self {
+            Self::Elasticsearch(..) if !version.number.is_empty() => format!("Elasticsearch {}", version.number),
+            Self::OpenSearch if !version.number.is_empty() => format!("OpenSearch {}", version.number),
+            _ => self.to_string(),
+        }
+    }
+
     fn new_enough(self) -> Result<Self, PublishError> {
         match self {
             Self::Elasticsearch(major, minor) if (major, minor) != (0, 0) && (major, minor) < OLDEST => {
@@ -127,6 +124,28 @@ impl Engine {
             }
             engine => Ok(engine),
         }
+    }
+}
+
+/// What these servers say at `GET /`, as far as it is looked at.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Root {
+    version: Version,
+    tagline: String,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Version {
+    distribution: String,
+    number: String,
+    build_flavor: String,
+}
+
+impl Root {
+    fn of(response: &Response) -> Self {
+        serde_json::from_slice(&response.body).unwrap_or_default()
     }
 }
 

@@ -116,7 +116,7 @@ impl Publisher for ElasticsearchPublisher {
                 "documents went into {index}, which is no data stream any more: its template and stream were deleted"
             ));
         }
-        tally.answer(batch)
+        tally.answer(batch).map_err(while_open)
     }
 }
 

@@ -58,9 +58,9 @@ impl Nodes {
         &self.all[at].url
     }
 
-    /// How large a body may be for the host whose turn it is.
+    /// How large a body may be: any host may get it, where others cannot be reached.
     pub(crate) fn most(&self, configured: usize, now: Instant) -> usize {
-        self.order(now).first().map_or(configured, |&first| self.all[first].limit.most(configured, now))
+        self.all.iter().map(|node| node.limit.most(configured, now)).min().unwrap_or(configured)
     }
 
     /// The host's limit of a body's size.
@@ -184,7 +184,8 @@ mod tests {
         nodes.failed(1, start);
         assert_eq!(firsts(&mut nodes), [2, 0, 2, 0]);
         nodes.limit(2).refused(500, start);
-        assert_eq!((nodes.most(1000, start), nodes.order(start)), (250, vec![2, 0, 1]));
+        nodes.limit(0).refused(800, start);
+        assert_eq!((nodes.most(1000, start), nodes.most(100, start)), (250, 100), "any of them may get it");
     }
 
     #[test]

@@ -188,3 +188,16 @@ fn index_names_have_none_of_what_the_servers_refuse() {
         assert!(fault(&json!({ "index_prefix": bad })).starts_with("index_prefix: "), "{bad}");
     }
 }
+
+#[test]
+fn the_page_about_the_plugin_tells_each_option_and_default() {
+    let page = include_str!("../../../docs/elasticsearch.md");
+    let schema: Value = serde_json::from_str(SCHEMA).unwrap();
+    let rows: Vec<&str> = page.lines().filter(|line| line.starts_with("| `")).collect();
+    for (key, of) in schema["properties"].as_object().unwrap() {
+        let row = rows.iter().find(|row| row.split('|').nth(1).unwrap().contains(&format!("`{key}`")));
+        let row = row.unwrap_or_else(|| panic!("{key} is not on the page"));
+        let default = of.get("default").map(|default| format!("`{default}`")).unwrap_or_default();
+        assert!(row.contains(&default), "{key}: {default} is not in {row}");
+    }
+}

@@ -97,7 +97,7 @@ impl Probe<'_> {
                 let given = self.options.authorization.is_some();
                 let answer = if given { "taken" } else { "none, and none are asked for" };
                 self.say("credentials", Verdict::Good, answer, "");
-                self.say("version", Verdict::Good, engine.to_string(), "");
+                self.say("version", Verdict::Good, engine.named(response), "");
             }
         }
         engine.ok()

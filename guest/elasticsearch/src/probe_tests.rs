@@ -48,7 +48,7 @@ fn where_all_stands_all_is_good_and_nothing_is_changed() {
     let expected = [
         ("reachable", "yes"),
         ("credentials", "taken"),
-        ("version", "Elasticsearch 8.19"),
+        ("version", "Elasticsearch 8.19.0"),
         ("clock", "the same as here within 5 s"),
         ("template", "shop-metricast is there"),
         ("stream", "a data stream"),
@@ -150,7 +150,16 @@ fn the_template_is_told_as_it_is() {
         _ => None,
     });
     let told = "index_prefix: the index template \"over\" takes shop-event before ours, \"shop-metricast\": lower its priority or narrow its patterns";
-    assert_eq!(over, [("template in force".to_owned(), Verdict::Bad, told.to_owned())]);
+    let expected = [("template in force".to_owned(), Verdict::Bad, told.to_owned())];
+    assert_eq!(over, expected);
+    let of_stream = trouble(&json!({}), |it| match it.what.as_str() {
+        what if what.contains("/_simulate_index/") => {
+            Some(fault(500, "illegal_state_exception", "conflicts with index"))
+        }
+        "GET /_data_stream/shop-event" => Some(ok(r#"{"data_streams":[{"template":"over"}]}"#)),
+        _ => None,
+    });
+    assert_eq!(of_stream, expected, "OpenSearch does not simulate the name of a stream that is there");
 }
 
 #[test]

@@ -82,6 +82,38 @@ fn what_a_413_taught_holds_for_the_next_batch() {
     assert_eq!(refused(), before, "no body of the second batch was too large");
 }
 
+/// Whether the 413 is read or only the broken connection is seen is up to the machine; records must arrive in both.
+#[test]
+fn a_413_in_the_middle_of_a_large_body_does_not_keep_it_from_arriving() {
+    let stub =
+        Stub::with_limit(1 << 20, |asked| if asked.is_bulk() { taken(asked) } else { stands(OPENSEARCH, asked) });
+    let mut publisher = open(&[&stub.url], &json!({ "indices": "daily" })).unwrap();
+    let mut batch = batch(&vec![event(&"x".repeat(400)); 4000]);
+    let (mut accepted, mut calls) = (0, 0);
+    while !batch.is_empty() {
+        calls += 1;
+        assert!(calls < 8, "it is sent for ever: {accepted} of 4000 arrived");
+        let receipt = publisher.publish(&batch).unwrap();
+        accepted += receipt.accepted;
+        assert_eq!(receipt.rejected, []);
+        batch = batch.select(&receipt.retryable);
+    }
+    assert_eq!(accepted, 4000);
+}
+
+#[test]
+fn an_answer_that_is_too_long_makes_the_next_request_smaller() {
+    let stub = Stub::bulk(OPENSEARCH, |asked| match asked.documents() {
+        50.. => ok("x".repeat(9 << 20)),
+        _ => taken(asked),
+    });
+    let mut publisher = open(&[&stub.url], &json!({ "indices": "daily" })).unwrap();
+    let receipt = publisher.publish(&events(60)).unwrap();
+    assert_eq!((receipt.accepted, receipt.in_doubt.len()), (0, 60));
+    assert_eq!(publisher.publish(&events(60).with_redelivered(true)).unwrap().accepted, 60);
+    assert!(stub.asked().iter().filter(|it| it.is_bulk()).skip(1).all(|it| it.documents() <= 30));
+}
+
 #[test]
 fn one_document_that_is_too_large_is_rejected_and_the_others_are_not() {
     let stub = Stub::bulk(OPENSEARCH, |asked| match asked.body.len() {

@@ -15,45 +15,35 @@ pub(crate) fn snippets(options: &Options) -> Vec<Snippet> {
     let name = options.layout.template();
     let manages = options.manage_template;
     let does = if manages { "puts the template and writes" } else { "writes; a person puts the template" };
-    let mut snippets = vec![
-        snippet(
-            "role",
-            format!("Elasticsearch, a role that {does}: the body of PUT /_security/role/{name}"),
-            &elasticsearch(options, manages),
-        ),
-        snippet(
-            "role-opensearch",
-            format!("OpenSearch, a role that {does}: the body of PUT /_plugins/_security/api/roles/{name}"),
-            &opensearch(options, manages),
-        ),
-        snippet(
-            "api-key",
-            format!(
-                "Elasticsearch, an API key that {does}: the body of POST /_security/api_key; `encoded` of the answer goes into api_key"
-            ),
-            &json!({ "name": name, "role_descriptors": { name.as_str(): elasticsearch(options, manages) } }),
-        ),
-    ];
+    let about = format!(
+        "Elasticsearch, an API key that {does}: the body of POST /_security/api_key; `encoded` goes into api_key"
+    );
+    let key = json!({ "name": name, "role_descriptors": { name.as_str(): elasticsearch(options, manages) } });
+    let mut snippets = roles(options, ["role", "role-opensearch"], manages, does);
+    snippets.push(snippet("api-key", about, &key));
     if manages {
-        let only = "that only writes, enough with manage_template = false";
-        snippets.push(snippet(
-            "role-writer",
-            format!("Elasticsearch, a role {only}: the body of PUT /_security/role/{name}"),
-            &elasticsearch(options, false),
-        ));
-        snippets.push(snippet(
-            "role-writer-opensearch",
-            format!("OpenSearch, a role {only}: the body of PUT /_plugins/_security/api/roles/{name}"),
-            &opensearch(options, false),
-        ));
+        let does = "only writes, enough with manage_template = false";
+        snippets.extend(roles(options, ["role-writer", "role-writer-opensearch"], false, does));
     }
-    for (called, engine) in [("template", NEWEST), ("template-opensearch", Engine::OpenSearch)] {
+    for (called, server, engine) in
+        [("template", "Elasticsearch", NEWEST), ("template-opensearch", "OpenSearch", Engine::OpenSearch)]
+    {
         let Template { name, body } = Template::new(options, engine);
-        let server = if engine == NEWEST { "Elasticsearch" } else { "OpenSearch" };
         let about = format!("{server}, the template that is put: the body of PUT /_index_template/{name}");
         snippets.push(snippet(called, about, &body));
     }
     snippets
+}
+
+/// A role in the form of each server.
+fn roles(options: &Options, called: [&'static str; 2], manages: bool, does: &str) -> Vec<Snippet> {
+    let name = options.layout.template();
+    let elastic = format!("Elasticsearch, a role that {does}: the body of PUT /_security/role/{name}");
+    let open = format!("OpenSearch, a role that {does}: the body of PUT /_plugins/_security/api/roles/{name}");
+    vec![
+        snippet(called[0], elastic, &elasticsearch(options, manages)),
+        snippet(called[1], open, &opensearch(options, manages)),
+    ]
 }
 
 fn snippet(name: &'static str, about: String, body: &Value) -> Snippet {
@@ -85,43 +75,51 @@ fn elasticsearch(options: &Options, manages: bool) -> Value {
     json!({ "cluster": cluster, "indices": [{ "names": names(options), "privileges": privileges }] })
 }
 
+/// What writes, what makes the index with its first document, and what tells of which kind it is.
+const WRITES: [&str; 7] = [
+    "indices:data/write/index",
+    "indices:data/write/bulk*",
+    "indices:admin/create",
+    "indices:admin/mapping/put",
+    "indices:admin/auto_create",
+    "indices:admin/resolve/index",
+    "indices:monitor/settings/get",
+];
+/// What makes data streams, and looks for records in doubt.
+const STREAMS: [&str; 4] = [
+    "indices:admin/data_stream/create",
+    "indices:admin/data_stream/get",
+    "indices:admin/refresh*",
+    "indices:data/read/search*",
+];
+/// For the whole cluster.
+const TEMPLATES: [&str; 3] = [
+    "indices:admin/index_template/get",
+    "indices:admin/index_template/put",
+    "indices:admin/index_template/simulate_index",
+];
+/// For the whole cluster.
+const POLICIES: [&str; 4] = [
+    "cluster:admin/opendistro/ism/policy/get",
+    "cluster:admin/opendistro/ism/policy/write",
+    "cluster:admin/opendistro/ism/managedindex/add",
+    "cluster:admin/opendistro/ism/managedindex/change",
+];
+
 /// A role of OpenSearch's security plugin
 /// (<https://docs.opensearch.org/latest/security/access-control/permissions/>).
 fn opensearch(options: &Options, manages: bool) -> Value {
     let mut cluster = vec!["cluster:monitor/main", "cluster:monitor/health", "indices:data/write/bulk"];
-    let mut actions = vec![
-        "indices:data/write/index",
-        "indices:data/write/bulk*",
-        "indices:admin/create",
-        "indices:admin/mapping/put",
-        "indices:admin/auto_create",
-        "indices:admin/resolve/index",
-        "indices:monitor/settings/get",
-    ];
+    let mut actions = WRITES.to_vec();
     let mut patterns = names(options);
     if !options.layout.daily {
-        actions.extend([
-            "indices:admin/data_stream/create",
-            "indices:admin/data_stream/get",
-            "indices:admin/refresh*",
-            "indices:data/read/search*",
-        ]);
-        let behind = patterns.iter().map(|name| format!(".ds-{name}-*")).collect::<Vec<_>>();
-        patterns.extend(behind);
+        actions.extend(STREAMS);
+        patterns.extend(names(options).iter().map(|name| format!(".ds-{name}-*")));
     }
     if manages {
-        cluster.extend([
-            "indices:admin/index_template/get",
-            "indices:admin/index_template/put",
-            "indices:admin/index_template/simulate_index",
-        ]);
+        cluster.extend(TEMPLATES);
         if options.retention.is_some() {
-            cluster.extend([
-                "cluster:admin/opendistro/ism/policy/get",
-                "cluster:admin/opendistro/ism/policy/write",
-                "cluster:admin/opendistro/ism/managedindex/add",
-                "cluster:admin/opendistro/ism/managedindex/change",
-            ]);
+            cluster.extend(POLICIES);
             actions.push("indices:admin/opensearch/ism/managedindex");
         }
     }

@@ -29,6 +29,8 @@ pub(crate) fn prepare(client: &mut Client, options: &Options, deadline: Deadline
     if options.manage_template {
         put_template(client, options, engine, deadline)?;
         collision::check(client, layout, deadline)?;
+    } else {
+        check_by_hand(client, layout, deadline)?;
     }
     for stream in layout.streams() {
         let made = make_stream(client, stream, deadline)?;
@@ -96,6 +98,22 @@ fn put_template(
         200..300 => Ok(()),
         400 | 404 | 405 => Err(template_refused(&response, &options.layout)),
         _ => Err(not_allowed(refusal(&format!("PUT {path}"), &response))),
+    }
+}
+
+/// Whether a person has put the template. Who may not look is believed.
+fn check_by_hand(client: &mut Client, layout: &Layout, deadline: Deadline) -> Result<(), PublishError> {
+    let name = layout.template();
+    match find_template(client, &name, deadline) {
+        Ok(Some(_)) | Err(PublishError::Unauthorized(_)) => Ok(()),
+        Ok(None) => {
+            let what = format_args!(
+                "the index template {name} is not there: put it (metricast check --print template, or \
+                 template-opensearch), or write true"
+            );
+            Err(PublishError::misconfigured("manage_template", what))
+        }
+        Err(error) => Err(error),
     }
 }
 

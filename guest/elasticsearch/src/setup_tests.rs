@@ -49,14 +49,17 @@ fn a_template_is_put_where_it_is_missing_or_of_another_config_only() {
 }
 
 #[test]
-fn a_template_that_a_person_puts_is_not_asked_for() {
-    let stub = server(ELASTICSEARCH, |_| None);
-    prepared(&stub, &json!({ "manage_template": false, "retention": "7d" })).unwrap();
-    assert!(
-        stub.asked().iter().all(|it| !it.what.contains("template") && !it.what.contains("_lifecycle")),
-        "{:?}",
-        stub.asked()
-    );
+fn a_template_that_a_person_puts_is_looked_at_and_never_put() {
+    let by_hand = json!({ "manage_template": false, "retention": "7d" });
+    for there in [
+        with_template(&json!({})),
+        server(ELASTICSEARCH, |it| it.what.contains("template").then(|| fault(403, "security_exception", "no"))),
+    ] {
+        prepared(&there, &by_hand).unwrap();
+        assert_eq!((there.count(PUT), there.count("PUT /_data_stream/shop-event/_lifecycle")), (0, 0));
+    }
+    let told = prepared(&server(ELASTICSEARCH, |_| None), &by_hand).unwrap_err().to_string();
+    assert!(told.starts_with("manage_template: the index template shop-metricast is not there: put it"), "{told}");
 }
 
 #[test]

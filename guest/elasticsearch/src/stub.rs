@@ -36,6 +36,11 @@ pub(crate) struct Stub {
 
 impl Stub {
     pub(crate) fn new(answer: impl Fn(&Asked) -> Answer + Send + Sync + 'static) -> Self {
+        Self::with_limit(usize::MAX, answer)
+    }
+
+    /// One that says 413 to a longer body and closes the connection without having read it.
+    pub(crate) fn with_limit(limit: usize, answer: impl Fn(&Asked) -> Answer + Send + Sync + 'static) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let asked: Arc<Mutex<Vec<Asked>>> = Arc::default();
@@ -43,7 +48,10 @@ impl Stub {
         std::thread::spawn(move || {
             for stream in listener.incoming() {
                 let mut stream = stream.unwrap();
-                let Some(request) = read(&stream) else { continue };
+                let Some(request) = read(&stream, limit) else {
+                    let _ = stream.write_all(b"HTTP/1.1 413 x\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
+                    continue;
+                };
                 kept.lock().unwrap().push(request.clone());
                 let (status, headers, body) = answer(&request);
                 if status > 0 {
@@ -105,7 +113,7 @@ pub(crate) fn ids(asked: &Asked) -> Vec<String> {
     asked.body.lines().step_by(2).map(id).collect()
 }
 
-fn read(stream: &TcpStream) -> Option<Asked> {
+fn read(stream: &TcpStream, limit: usize) -> Option<Asked> {
     let mut reader = BufReader::new(stream);
     let mut line = String::new();
     reader.read_line(&mut line).ok()?;
@@ -120,6 +128,9 @@ fn read(stream: &TcpStream) -> Option<Asked> {
         }
     }
     let length = headers.iter().find_map(|header| header.strip_prefix("content-length: ")?.parse().ok()).unwrap_or(0);
+    if length > limit {
+        return None;
+    }
     let mut bytes = vec![0; length];
     reader.read_exact(&mut bytes).ok()?;
     let body = if headers.iter().any(|header| header == "content-encoding: gzip") {

@@ -21,8 +21,8 @@ pub const WIDEST: usize = 512;
 /// What is not above it counts as zero, as in the official clients: 2^-128.
 pub const ZERO_THRESHOLD: f64 = 1.0 / (1_u128 << 127) as f64 / 2.0;
 
-/// The fractions, as bits of a float, of the bounds within an octave of the finest schema: `2^(j/8)`; one beyond all.
-const BOUNDS: [u64; 9] = [
+/// The fractions, as bits of a float, of the bounds within an octave of the finest schema: `2^(j/8)`.
+const BOUNDS: [u64; 8] = [
     0,
     0x1_72b8_3c7d_517b,
     0x3_06fe_0a31_b715,
@@ -31,38 +31,46 @@ const BOUNDS: [u64; 9] = [
     0x8_ace5_422a_a0db,
     0xa_e89f_995a_d3ad,
     0xd_5818_dcfb_a487,
-    u64::MAX,
 ];
 
-/// By the four top bits of a fraction, how many bounds are below all such fractions. No two bounds share them.
-const BELOW: [u8; 16] = below();
+/// What fractions have in common whose four top bits are the same.
+#[derive(Clone, Copy)]
+struct Cell {
+    /// How many bounds are below all of them.
+    below: u8,
+    /// The next bound. No two are in one cell.
+    bound: u64,
+}
 
-const fn below() -> [u8; 16] {
-    let mut below = [0; 16];
-    let mut at = 1;
+const CELLS: [Cell; 16] = cells();
+
+const fn cells() -> [Cell; 16] {
+    let mut cells = [Cell { below: 0, bound: u64::MAX }; 16];
+    let (mut at, mut below) = (0, 0);
     while at < 16 {
-        below[at] = below[at - 1];
-        let mut bound = 0;
-        while bound < 8 {
-            if BOUNDS[bound] >> 48 == at as u64 - 1 {
-                below[at] += 1;
-            }
-            bound += 1;
+        cells[at].below = below as u8;
+        if below < 8 {
+            cells[at].bound = BOUNDS[below];
+            below += (BOUNDS[below] >> 48 == at as u64) as usize;
         }
         at += 1;
     }
-    below
+    cells
 }
 
-/// The bucket of a value above [`ZERO_THRESHOLD`] in the finest schema; infinity has the one beyond the last.
+const THRESHOLD_BITS: u64 = ZERO_THRESHOLD.to_bits();
+const INFINITY_BITS: u64 = f64::INFINITY.to_bits();
+
+/// The bucket of infinity in the finest schema, beyond that of the greatest number.
+const INFINITE: i32 = (1024 << FINEST) + 1;
+
+/// The bucket of a finite value above [`ZERO_THRESHOLD`], given as bits, in the finest schema.
 #[inline]
-fn key(value: f64) -> i32 {
-    let bits = value.to_bits();
+fn key(bits: u64) -> i32 {
     let fraction = bits & ((1 << 52) - 1);
     let exponent = (bits >> 52) as i32 - 1023;
-    let below = BELOW[(fraction >> 48) as usize];
-    let bound = BOUNDS[usize::from(below)];
-    (exponent << FINEST) + i32::from(below) + i32::from(fraction > bound) + i32::from(value.is_infinite())
+    let Cell { below, bound } = CELLS[(fraction >> 48) as usize];
+    (exponent << FINEST) + i32::from(below) + i32::from(fraction > bound)
 }
 
 /// The native histogram of one series, without its sum.
@@ -106,13 +114,17 @@ impl Native {
     /// Counts a value that is not NaN. One below zero counts as zero.
     #[inline]
     pub(crate) fn observe(&mut self, value: f64) {
-        if value > ZERO_THRESHOLD {
-            let key = key(value);
+        let bits = value.to_bits();
+        // Bits of positive numbers ascend as the numbers do, and all negative ones are beyond them.
+        if bits > THRESHOLD_BITS && bits < INFINITY_BITS {
+            let key = key(bits);
             let at = self.coarse(key).wrapping_sub(self.first) as usize;
             match self.counts.get_mut(at) {
                 Some(count) if *count > 0 => *count += 1,
                 _ => self.begin(key),
             }
+        } else if bits == INFINITY_BITS {
+            self.begin(INFINITE);
         } else {
             self.zero += 1;
         }
@@ -124,7 +136,7 @@ impl Native {
         (key + (1 << self.halvings) - 1) >> self.halvings
     }
 
-    /// Counts a value in a bucket that was empty.
+    /// Counts a value in a bucket that may be empty.
     #[cold]
     fn begin(&mut self, key: i32) {
         loop {
