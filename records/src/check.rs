@@ -71,7 +71,9 @@ impl TryFrom<Columns> for Batch {
 
     /// Takes columns as a batch where they are one. Nothing is copied.
     fn try_from(columns: Columns) -> Result<Self, BatchError> {
-        let text = check_text(columns.text, &columns.ends)?;
+        let text = String::from_utf8(columns.text)
+            .map_err(|error| BatchError::Text { at: error.utf8_error().valid_up_to() })?;
+        check_ends(&text, &columns.ends)?;
         let strings = Strings(u32::try_from(columns.ends.len()).unwrap_or(u32::MAX));
         check_events(&columns.events, &strings)?;
         check_networks(&columns.networks, &strings)?;
@@ -93,45 +95,21 @@ impl TryFrom<Columns> for Batch {
     }
 }
 
-/// The text as such, cut by `ends` into strings.
-fn check_text(text: Vec<u8>, ends: &[u32]) -> Result<String, BatchError> {
+fn check_ends(text: &str, ends: &[u32]) -> Result<(), BatchError> {
     if ends.first() != Some(&0) {
         return Err(BatchError::NoEmptyString);
     }
     let ascend = ends.windows(2).fold(true, |ok, pair| ok & (pair[0] < pair[1]));
-    let is_whole = ends.last().is_some_and(|&last| last as usize == text.len());
-    let is_ascii = is_ascii(&text);
-    let text = if is_ascii {
-        // SAFETY: every byte was found to be ASCII, and ASCII is UTF-8. To look again would take a third of the check.
-        unsafe { String::from_utf8_unchecked(text) }
-    } else {
-        String::from_utf8(text).map_err(|error| BatchError::Text { at: error.utf8_error().valid_up_to() })?
-    };
-    // In ASCII no character is cut, and what ascends up to the text's end is within it.
-    if ascend && is_whole && (is_ascii || ends.iter().all(|&end| text.is_char_boundary(end as usize))) {
-        return Ok(text);
+    if ends.last().is_some_and(|&last| (last as usize) < text.len()) {
+        return Err(BatchError::Rest { end: ends.last().copied().unwrap_or_default(), len: text.len() });
     }
-    Err(wrong_end(&text, ends))
-}
-
-fn wrong_end(text: &str, ends: &[u32]) -> BatchError {
+    if ascend && ends.iter().all(|&end| text.is_char_boundary(end as usize)) {
+        return Ok(());
+    }
     let wrong =
         |index: usize| !text.is_char_boundary(ends[index] as usize) || (index > 0 && ends[index] <= ends[index - 1]);
-    match ends.last() {
-        Some(&end) if (end as usize) < text.len() => BatchError::Rest { end, len: text.len() },
-        _ => {
-            let index = (0..ends.len()).find(|&index| wrong(index)).unwrap_or_default();
-            BatchError::End { index, end: ends[index], len: text.len() }
-        }
-    }
-}
-
-/// Eight bytes at a time and without a branch for each, which compilers make faster still.
-fn is_ascii(bytes: &[u8]) -> bool {
-    let (words, rest) = bytes.as_chunks::<8>();
-    let words = words.iter().fold(0, |all, word| all | u64::from_ne_bytes(*word));
-    let rest = rest.iter().fold(0, |all, byte| all | byte);
-    words & u64::from_ne_bytes([0x80; 8]) == 0 && rest.is_ascii()
+    let index = (0..ends.len()).find(|&index| wrong(index)).unwrap_or_default();
+    Err(BatchError::End { index, end: ends[index], len: text.len() })
 }
 
 /// How many strings there are; string 0 is the only empty one.

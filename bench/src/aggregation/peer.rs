@@ -82,6 +82,13 @@ impl Peer {
         }
     }
 
+    /// Shows an event's failures before there are any, as the plugin does.
+    pub(super) fn expect_failures_of(&self, event_name: &str) {
+        let labels = ByStatus { event_name: event_name.to_owned(), status: "failed".to_owned() };
+        drop(self.durations.get_or_create(&labels));
+        drop(self.events.get_or_create(&labels));
+    }
+
     fn record(&self, metrics: MetricsRef<'_>) {
         let duration = metrics.duration();
         match metrics {
