@@ -21,6 +21,7 @@ use super::lines::Input;
 use super::overview::is_scraped;
 use super::start;
 use super::terminal::{self, Terminal};
+use super::textfile;
 use crate::config::defaults::BATCH_RECORDS;
 use crate::config::{Checked, ConfigError, show_time};
 use crate::pipeline::Workshop;
@@ -46,7 +47,8 @@ pub(super) struct Backfill<'a> {
 impl Backfill<'_> {
     /// Reads all inputs and writes the samples to standard output.
     pub(super) fn run(&self, inputs: Vec<Input>, terminal: &Terminal) -> anyhow::Result<Exit> {
-        let config = start::config(self.config)?;
+        let mut config = start::config(self.config)?;
+        textfile::hold_nothing_back(&mut config);
         let (runtime, workshop) = (start::runtime()?, start::workshop()?);
         let instance = runtime.block_on(open(&config, &workshop, self.publisher))?;
         let (records, mut refused) = Ordered::read(inputs, input::MOST, terminal)?;

@@ -8,7 +8,7 @@ use http::Uri;
 use super::exit::Exit;
 use super::refused::{self, Refused};
 use super::terminal::Terminal;
-use super::textfile::Textfile;
+use super::textfile::{self, Textfile};
 use super::{chunks, client, deliver, lines, send, start};
 use crate::config::{self, Checked};
 
@@ -72,8 +72,11 @@ impl Publish {
             return send::run(url, chunks, refused, self.wait.unwrap_or(WAIT), terminal);
         }
         let Some(path) = self.config.clone() else { anyhow::bail!(nowhere()) };
-        let config = config::load(&path)?;
+        let mut config = config::load(&path)?;
         let textfiles = self.textfiles(&config, &path)?;
+        if !textfiles.is_empty() {
+            textfile::hold_nothing_back(&mut config);
+        }
         let inputs = lines::open(&self.files)?;
         deliver::run(&config, inputs, Refused::new(self.refused.as_deref())?, textfiles, terminal)
     }

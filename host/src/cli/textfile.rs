@@ -59,6 +59,15 @@ impl Textfile {
     }
 }
 
+/// Takes the settings away that hold values back for a later scrape: there is one page, and it is the last.
+pub(super) fn hold_nothing_back(config: &mut Checked) {
+    for publisher in &mut config.publishers {
+        if let Some(settings) = publisher.config.as_object_mut() {
+            settings.remove("hold_new_series");
+        }
+    }
+}
+
 fn is_there(config: &Checked, name: &str) -> bool {
     config.publishers.iter().any(|publisher| publisher.name == name)
 }
@@ -66,7 +75,10 @@ fn is_there(config: &Checked, name: &str) -> bool {
 /// An empty file in the same folder, with a name that `node_exporter` passes over.
 fn draft(path: &Path) -> anyhow::Result<NamedTempFile> {
     let name = path.file_name().context("it has no name")?.to_string_lossy();
-    anyhow::ensure!(!path.is_dir(), "it is a folder");
+    if let Ok(found) = path.symlink_metadata() {
+        anyhow::ensure!(!path.is_dir(), "it is a folder");
+        anyhow::ensure!(found.is_file(), "it is no regular file, and would be replaced by one");
+    }
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let prefix = format!(".{name}.");
     let mut builder = tempfile::Builder::new();
@@ -102,6 +114,9 @@ pub(super) fn assign(textfiles: Vec<Textfile>, scraped: &[String]) -> anyhow::Re
             (None, _) => anyhow::bail!("--textfile: {} can be scraped: write --textfile NAME=FILE for each", all()),
         };
         let path = textfile.path.clone();
+        if let Some((other, _)) = owners.iter().find(|(_, taken)| **taken == path) {
+            anyhow::bail!("--textfile: {} is for {other} already: name another file for {publisher}", path.display());
+        }
         if let Some(first) = owners.insert(publisher.clone(), path.clone()) {
             anyhow::bail!(
                 "--textfile: {publisher} has a file already, {}: leave {} out",

@@ -1,5 +1,6 @@
 //! The command itself: what it prints, what it takes, and how it ends.
 
+mod bundled;
 mod defaults;
 mod format;
 mod look;

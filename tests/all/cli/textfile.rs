@@ -127,3 +127,27 @@ fn what_is_not_delivered_elsewhere_is_in_the_file_all_the_same() {
     let text = fs::read_to_string(folder.path("app.prom")).unwrap();
     assert!(text.contains("event_records_total{event_name=\"Pack\","), "{text}");
 }
+
+#[test]
+fn the_last_page_holds_nothing_back() {
+    let folder = Folder::with(&(scraped("scrape") + "config.hold_new_series = \"1h\"\n"));
+    let file = folder.path("app.prom");
+    let done = folder.run_with_input("publish", &["--textfile", &file], RECORD);
+    assert_eq!(done.code, 0, "{}", done.stderr);
+    let text = fs::read_to_string(&file).unwrap();
+    assert!(text.contains("event_records_total{event_name=\"Pack\",status=\"pending\"} 1\n"), "{text}");
+}
+
+#[test]
+fn what_is_no_regular_file_is_not_replaced_and_no_file_is_for_two() {
+    let folder = Folder::with(&(scraped("a") + &scraped("b")));
+    folder.write("real.prom", "");
+    let link = folder.path("link.prom");
+    std::os::unix::fs::symlink(folder.path("real.prom"), &link).unwrap();
+    let done = folder.run_with_input("publish", &["--textfile", &format!("a={link}")], RECORD);
+    failed(&done, 2, ": it is no regular file, and would be replaced by one\n");
+    let one = folder.path("one.prom");
+    let (a, b) = (format!("a={one}"), format!("b={one}"));
+    let done = folder.run_with_input("publish", &["--textfile", &a, "--textfile", &b], RECORD);
+    failed(&done, 2, &format!("error: --textfile: {one} is for a already: name another file for b\n"));
+}
