@@ -31,6 +31,7 @@ pub(crate) fn findings(options: &Options) -> Vec<Finding> {
     let engines: Vec<_> = (0..probe.client.hosts()).filter_map(|at| probe.host(at)).collect();
     probe.of = String::new();
     if let Some(engine) = engines.first() {
+        probe.others_stand_in();
         probe.cluster(*engine);
     }
     probe.findings
@@ -49,6 +50,13 @@ impl Probe<'_> {
     fn say(&mut self, question: &str, verdict: Verdict, answer: impl Into<String>, fix: &str) {
         let (of, question, answer) = (self.of.clone(), question.to_owned(), answer.into());
         self.findings.push(Finding { of, question, verdict, answer, fix: fix.to_owned() });
+    }
+
+    /// One of several hosts that is away keeps no record from arriving.
+    fn others_stand_in(&mut self) {
+        for finding in self.findings.iter_mut().filter(|it| it.question == "reachable" && it.verdict == Verdict::Bad) {
+            finding.verdict = Verdict::Warning;
+        }
     }
 
     /// One host; which server it is, where it is one.
@@ -145,7 +153,9 @@ impl Probe<'_> {
     }
 
     fn cluster(&mut self, engine: Engine) {
-        if let Err(error) = retention::check(self.options, engine) {
+        let can_keep = retention::check(self.options, engine)
+            .and_then(|()| retention::find(&mut self.client, self.options, engine, self.deadline));
+        if let Err(error) = can_keep {
             self.say("retention", Verdict::Bad, error.to_string(), "leave the key retention out");
         }
         self.template(engine);

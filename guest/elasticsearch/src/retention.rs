@@ -34,6 +34,17 @@ pub(crate) fn check(options: &Options, engine: Engine) -> Result<(), PublishErro
     Ok(())
 }
 
+/// Whether the server has what [`keep`] would use; changes nothing.
+pub(crate) fn find(
+    client: &mut Client,
+    options: &Options,
+    engine: Engine,
+    deadline: Deadline,
+) -> Result<(), PublishError> {
+    let Some(retention) = options.retention.as_ref().filter(|_| !engine.has_lifecycle()) else { return Ok(()) };
+    Policy::new(options, retention).there(client, deadline).map(drop)
+}
+
 /// Lets the server delete what is older.
 pub(crate) fn keep(
     client: &mut Client,
@@ -108,22 +119,30 @@ impl Policy {
 
     /// Puts it where there is none or one that says otherwise, and gives it to what is there already.
     fn put(&self, client: &mut Client, deadline: Deadline) -> Result<(), PublishError> {
-        let path = format!("/_plugins/_ism/policies/{}", self.name);
+        let path = self.path();
+        let Some(there) = self.there(client, deadline)? else {
+            ask_for(client, &Ask::put(&path, self.body.to_string().as_bytes()), deadline)?;
+            return self.give("add", client, deadline);
+        };
+        if there.pointer("/policy/description") == self.body.pointer("/policy/description") {
+            return Ok(());
+        }
+        let place = format!("{path}?if_seq_no={}&if_primary_term={}", there["_seq_no"], there["_primary_term"]);
+        ask_for(client, &Ask::put(&place, self.body.to_string().as_bytes()), deadline)?;
+        self.give("change_policy", client, deadline)
+    }
+
+    fn path(&self) -> String {
+        format!("/_plugins/_ism/policies/{}", self.name)
+    }
+
+    /// The policy of that name, as the server has it.
+    fn there(&self, client: &mut Client, deadline: Deadline) -> Result<Option<Value>, PublishError> {
+        let path = self.path();
         let response = client.send(&Ask::get(&path), deadline)?;
         match response.status {
-            200..300 => {
-                let there: Value = serde_json::from_slice(&response.body).unwrap_or_default();
-                if there.pointer("/policy/description") == self.body.pointer("/policy/description") {
-                    return Ok(());
-                }
-                let place = format!("{path}?if_seq_no={}&if_primary_term={}", there["_seq_no"], there["_primary_term"]);
-                ask_for(client, &Ask::put(&place, self.body.to_string().as_bytes()), deadline)?;
-                self.give("change_policy", client, deadline)
-            }
-            404 if !is_unknown(&response) => {
-                ask_for(client, &Ask::put(&path, self.body.to_string().as_bytes()), deadline)?;
-                self.give("add", client, deadline)
-            }
+            200..300 => Ok(Some(serde_json::from_slice(&response.body).unwrap_or_default())),
+            404 if !is_unknown(&response) => Ok(None),
             400 | 404 | 405 => Err(not_available()),
             _ => Err(refusal(&format!("GET {path}"), &response)),
         }

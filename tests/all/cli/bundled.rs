@@ -42,6 +42,11 @@ fn an_open_search_is_asked_before_and_after_the_first_record() {
         "[[publishers]]\nplugin = \"elasticsearch\"\n[publishers.config]\nhosts = [\"{}\"]\nindex_prefix = \"asked\"\n",
         node.url()
     ));
+    let config = std::fs::read_to_string(folder.path("metricast.toml")).unwrap();
+    // The distribution for tests has no index state management.
+    let kept = Folder::with(&(config + "retention = \"30d\"\n")).run("check", &["--online"]);
+    assert_eq!(kept.code, 3, "{}", kept.stdout);
+    assert!(kept.stdout.contains("this server has no such plugin"), "{}", kept.stdout);
     let before = folder.run("check", &["--online"]);
     assert_eq!(before.code, 0, "{}{}", before.stdout, before.stderr);
     assert!(before.stdout.contains("OpenSearch") && before.stdout.contains("is missing"), "{}", before.stdout);

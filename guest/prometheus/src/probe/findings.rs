@@ -32,16 +32,17 @@ pub(super) fn not_answered(question: &str, path: &str) -> Finding {
 
 /// Of the first answer.
 pub(super) fn reachable(answer: &Result<Answer, http::Error>) -> Finding {
-    let bad = |answer: String, fix: &str| finding("reachable", Verdict::Bad, answer, fix);
+    // Scrapes come from the server: that it is not reached from here keeps no record from arriving.
+    let unknown = |answer: String, fix: &str| finding("reachable", Verdict::Unknown, answer, fix);
     match answer {
-        Err(error) => bad(error.to_string(), "Start the server, or correct `server`"),
+        Err(error) => unknown(error.to_string(), "Start the server, or correct `server`"),
         Ok(Answer { status: status @ (401 | 403), .. }) => finding(
             "credentials",
             Verdict::Unknown,
             format!("the server wants credentials ({status})"),
             "Give an address of the server that wants none, or leave `server` out: scrapes do not depend on it",
         ),
-        Ok(Answer { status, data: None, .. }) => bad(
+        Ok(Answer { status, data: None, .. }) => unknown(
             format!("what answers is no Prometheus: /api/v1/status/buildinfo gives {status}"),
             "`server` is the address of its web page, with the path under which it is served if it has one",
         ),

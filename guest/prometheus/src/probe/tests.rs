@@ -146,9 +146,9 @@ fn without_a_server_the_key_is_named() {
 fn what_is_no_server_ends_the_questions() {
     let end = |answer: &dyn Fn() -> Result<Answer, http::Error>| lines(&with(&Config::default(), |_| answer(), || NOW));
     let refused = || Err(http::Error::NotSent("connection refused".to_owned()));
-    assert_eq!(end(&refused), ["reachable: Bad: connection refused"]);
+    assert_eq!(end(&refused), ["reachable: Unknown: connection refused"]);
     let page = || Ok(answered(200, "<html>"));
-    assert_eq!(end(&page), ["reachable: Bad: what answers is no Prometheus: /api/v1/status/buildinfo gives 200"]);
+    assert_eq!(end(&page), ["reachable: Unknown: what answers is no Prometheus: /api/v1/status/buildinfo gives 200"]);
     let locked = || Ok(answered(401, "Unauthorized"));
     assert_eq!(end(&locked), ["credentials: Unknown: the server wants credentials (401)"]);
 }
