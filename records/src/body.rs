@@ -78,6 +78,18 @@ pub struct Body {
     pub unlisted: u64,
 }
 
+/// What a body is packed as that says nothing of it, by its first bytes (RFC 1952, section 2.3.1; RFC 8878, section
+/// 3.1.1). No JSON begins with them.
+fn packed_as(body: &[u8]) -> Option<&'static str> {
+    if body.starts_with(&[0x1f, 0x8b]) {
+        Some("gzip")
+    } else if body.starts_with(&[0x28, 0xb5, 0x2f, 0xfd]) {
+        Some("zstd")
+    } else {
+        None
+    }
+}
+
 /// Reads a body that was taken in at `received`, seconds since the Unix epoch.
 pub fn read(body: &[u8], format: Format, received: f64) -> Body {
     let mut read = Body::default();
@@ -115,6 +127,11 @@ impl Body {
                 Err(refusal) => self.refuse(line, &refusal),
             }
         }
+        if let (true, Some(encoding), Some(first)) =
+            (self.records.is_empty(), packed_as(body), self.refused.first_mut())
+        {
+            first.reason = format!("the body is {encoding}: send it with the header content-encoding: {encoding}");
+        }
     }
 
     fn json(&mut self, body: &[u8], received: f64) {
@@ -125,6 +142,10 @@ impl Body {
         if body[0] != b'[' {
             match input::parse_record(body) {
                 Ok(record) => self.push(1, &record, received),
+                Err(refusal) if refusal.to_string().ends_with(told::FOLLOWS) => {
+                    let told = format!("{refusal}, and lines are sent as content-type: application/x-ndjson");
+                    self.refuse(1, &Refusal::new(told));
+                }
                 Err(refusal) => self.refuse(1, &refusal),
             }
             return;
@@ -227,6 +248,22 @@ mod tests {
         );
         assert!(!body.is_all_refused());
         assert_eq!(body.records.finish().received(), [5.0, 5.0]);
+    }
+
+    #[test]
+    fn a_packed_body_that_does_not_say_so_is_told_how() {
+        let gzip = read(b"\x1f\x8b\x08\x00\nmore", Format::Lines, 5.0);
+        let told = "the body is gzip: send it with the header content-encoding: gzip";
+        assert_eq!((gzip.refused_count(), gzip.refused[0].line, gzip.refused[0].reason.as_str()), (2, 1, told));
+        let one_bad_line = read(&[b"\x1f\x8b\n", GOOD.as_bytes()].concat(), Format::Lines, 5.0);
+        assert!(!one_bad_line.refused[0].reason.contains("content-encoding"), "{:?}", one_bad_line.refused);
+    }
+
+    #[test]
+    fn lines_that_are_sent_as_json_are_told_their_type() {
+        let refused = read(format!("{GOOD}\n{GOOD}\n").as_bytes(), Format::Json, 5.0);
+        let told = "each stands on a line of its own, and lines are sent as content-type: application/x-ndjson";
+        assert!(refused.refused[0].reason.ends_with(told), "{:?}", refused.refused);
     }
 
     #[test]

@@ -32,9 +32,13 @@ pub(super) struct Textfile {
 }
 
 impl Textfile {
-    /// Of an argument `FILE`, or `NAME=FILE` where a publisher has that name.
+    /// Of an argument `FILE`, or `NAME=FILE`. A file with such a name is written `./a=b`.
     pub(super) fn open(argument: &Path, config: &Checked) -> anyhow::Result<Self> {
-        let named = argument.to_str().and_then(|text| text.split_once('=')).filter(|(name, _)| is_there(config, name));
+        let named = argument.to_str().and_then(|text| text.split_once('=')).filter(|(name, _)| !name.contains('/'));
+        if let Some((name, _)) = named.filter(|(name, _)| !is_there(config, name)) {
+            let there: Vec<_> = config.publishers.iter().map(|publisher| publisher.name.as_str()).collect();
+            anyhow::bail!("--textfile: no publisher is called {name}: there are {}", there.join(", "));
+        }
         let (publisher, path) = match named {
             Some((name, path)) => (Some(name.to_owned()), PathBuf::from(path)),
             None => (None, argument.to_owned()),

@@ -146,6 +146,8 @@ fn what_is_no_regular_file_is_not_replaced_and_no_file_is_for_two() {
     std::os::unix::fs::symlink(folder.path("real.prom"), &link).unwrap();
     let done = folder.run_with_input("publish", &["--textfile", &format!("a={link}")], RECORD);
     failed(&done, 2, ": it is no regular file, and would be replaced by one\n");
+    let done = folder.run_with_input("publish", &["--textfile", "c=one.prom"], RECORD);
+    failed(&done, 2, "error: --textfile: no publisher is called c: there are a, b\n");
     let one = folder.path("one.prom");
     let (a, b) = (format!("a={one}"), format!("b={one}"));
     let done = folder.run_with_input("publish", &["--textfile", &a, "--textfile", &b], RECORD);
