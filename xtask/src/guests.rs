@@ -14,7 +14,7 @@ use anyhow::{Context, Result, bail, ensure};
 use crate::workspace;
 
 /// The packages whose components are built into the `metricast` binary.
-pub const BUNDLED: &[&str] = &["metricast-prometheus", "metricast-elasticsearch"];
+pub const BUNDLED: &[&str] = &["metricast-prometheus", "metricast-elasticsearch", "metricast-grafana-cloud"];
 
 /// The target of every guest.
 pub const TARGET: &str = "wasm32-wasip2";

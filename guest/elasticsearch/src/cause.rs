@@ -5,8 +5,6 @@ use metricast_sdk::http::Response;
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
-use crate::retry_after;
-
 /// How long a reason may be that is handed on, in bytes.
 const LONGEST: usize = 500;
 /// How many causes of causes are told.
@@ -77,7 +75,7 @@ pub(crate) fn refusal(what: &str, response: &Response) -> PublishError {
             let there = response.header("location").unwrap_or("another place");
             PublishError::unavailable(format!("{told}: it points to {there}, and redirects are not followed"))
         }
-        _ => PublishError::Unavailable { reason: told, retry_after_ms: retry_after::millis(response) },
+        _ => PublishError::Unavailable { reason: told, retry_after_ms: response.retry_after_ms() },
     }
 }
 

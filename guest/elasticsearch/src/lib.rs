@@ -25,7 +25,6 @@ mod options;
 mod probe;
 mod response;
 mod retention;
-mod retry_after;
 mod roles;
 mod send;
 mod setup;

@@ -26,7 +26,10 @@ impl<P: Publisher> Guest for Plugin<P> {
             name: description.name.to_owned(),
             version: description.version.to_owned(),
             config_schema: description.config_schema.to_owned(),
-            extra: Vec::new(),
+            extra: P::extra()
+                .iter()
+                .map(|(key, value)| wit::Attribute { key: (*key).to_owned(), value: (*value).to_owned() })
+                .collect(),
         }
     }
 

@@ -25,6 +25,12 @@ pub trait Publisher: Sized + 'static {
     /// Who this is; the same at every call.
     fn description() -> Description;
 
+    /// What a host may want to know beyond the description, as key and value: the keys are those that `description.extra`
+    /// of the contract lists.
+    fn extra() -> &'static [(&'static str, &'static str)] {
+        &[]
+    }
+
     /// Judges a config without I/O, beyond what its type says. Called before every `open` too.
     ///
     /// # Errors

@@ -8,7 +8,7 @@ use super::run;
 fn plugins_lists_what_is_bundled() {
     let done = run(["plugins"]);
     assert_eq!((done.code, done.stderr.as_str()), (0, ""));
-    for name in ["prometheus", "elasticsearch"] {
+    for name in ["prometheus", "elasticsearch", "grafana-cloud"] {
         assert!(done.stdout.lines().any(|line| line.starts_with(name)), "{}", done.stdout);
     }
 }

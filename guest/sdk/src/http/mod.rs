@@ -5,6 +5,7 @@
 
 #[cfg(not(target_arch = "wasm32"))]
 mod native;
+mod retry_after;
 #[cfg(target_arch = "wasm32")]
 mod wasi;
 
@@ -129,6 +130,11 @@ impl Response {
     /// The first value of a header, by its name in lower case.
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.iter().find_map(|(known, value)| (known == name).then_some(value.as_str()))
+    }
+
+    /// How long the backend asks to wait (`Retry-After`), milliseconds; none where it does not say.
+    pub fn retry_after_ms(&self) -> Option<u64> {
+        retry_after::millis(self)
     }
 
     /// Whether the status is 2xx.

@@ -1,10 +1,10 @@
 //! How long a backend asks to wait: `Retry-After` as seconds or as a date.
 
-use metricast_sdk::http::Response;
+use super::Response;
 
 /// Milliseconds to wait; none where nothing is said. A date counts from the response's own `Date`, so that no clock
 /// here has to be right.
-pub(crate) fn millis(response: &Response) -> Option<u64> {
+pub(super) fn millis(response: &Response) -> Option<u64> {
     let text = response.header("retry-after")?.trim();
     if let Ok(seconds) = text.parse::<u64>() {
         return Some(seconds.saturating_mul(1000));
