@@ -17,7 +17,9 @@ pub(super) fn install_jco(folder: &Path) -> Result<()> {
     fs::write(folder.join("package.json"), PACKAGE)?;
     fs::write(folder.join("package-lock.json"), LOCK)?;
     let mut npm = Command::new("npm");
-    npm.current_dir(folder).args(["ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"]);
+    // `npm ci` would want the optional packages of every platform in the lock.
+    npm.current_dir(folder).args(["install", "--no-save", "--ignore-scripts", "--no-audit", "--no-fund"]);
+    npm.arg("--loglevel=error");
     step::run(&mut npm)?;
     Ok(())
 }
