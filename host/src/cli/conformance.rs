@@ -87,7 +87,7 @@ fn subject(plugin: &PluginSource, file: Option<&Path>) -> anyhow::Result<Checked
         _ => config::built_in(),
     };
     let publisher = &mut config.publishers[0];
-    publisher.name = "conformance".to_owned();
+    "conformance".clone_into(&mut publisher.name);
     publisher.plugin = plugin.clone();
     if let Some(file) = file {
         publisher.config = settings(file)?;

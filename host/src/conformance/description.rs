@@ -6,13 +6,13 @@ use serde_json::Value;
 use super::report::{Amiss, Judged, broken};
 use super::samples;
 use super::subject::Subject;
-use crate::plugin::{CallError, Description};
+use crate::plugin::Description;
 
 pub(super) async fn description(subject: &Subject) -> Judged {
     let told = subject.plugin.description();
     check_version(&told.version)?;
     check_schema(&told.config_schema)?;
-    let again = subject.plugin.describe_again(&subject.limits).await.map_err(CallError::from)?;
+    let again = subject.plugin.describe_again(&subject.limits).await?;
     check_same(told, &again)
 }
 

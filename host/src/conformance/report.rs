@@ -132,10 +132,7 @@ impl From<Fault> for Amiss {
         match fault {
             Fault::Trap { .. } | Fault::Gone => Self::Other(Rule::NoTrap, how),
             Fault::Timeout { .. } | Fault::Limit(_) => Self::Other(Rule::Bounds, how),
-            Fault::Untrusted { clause, .. } => match of_clause(clause) {
-                Some(rule) => Self::Other(rule, how),
-                None => Self::Broken(how),
-            },
+            Fault::Untrusted { clause, .. } => Self::Other(of_clause(clause), how),
         }
     }
 }
@@ -149,8 +146,8 @@ impl From<PublishError> for Amiss {
     }
 }
 
-fn of_clause(clause: Clause) -> Option<Rule> {
-    Some(match clause {
+fn of_clause(clause: Clause) -> Rule {
+    match clause {
         Clause::Description => Rule::Description,
         Clause::Profile => Rule::Profile,
         Clause::ReceiptSum => Rule::ReceiptSum,
@@ -160,7 +157,7 @@ fn of_clause(clause: Clause) -> Option<Rule> {
         Clause::Exposition => Rule::Scrape,
         Clause::Advice => Rule::Advice,
         Clause::Size => Rule::Bounds,
-    })
+    }
 }
 
 #[cfg(test)]

@@ -63,7 +63,7 @@ pub(super) fn usual() -> Vec<Metrics> {
 pub(super) fn many() -> Vec<Metrics> {
     let of = |index: usize| {
         let name = format!("{NAME}_{}", index % 100);
-        if index % 3 == 0 {
+        if index.is_multiple_of(3) {
             Metrics::Network(NetworkMetrics { operation: name, ..network() })
         } else {
             Metrics::Event(EventMetrics { event_name: name, task_id: format!("task-{index}"), ..event() })
@@ -85,7 +85,8 @@ pub(super) fn hostile() -> Vec<Metrics> {
         " ".to_owned(),
     ];
     let of = |text: &String| {
-        let attributes = vec![(text.clone(), text.clone()), (String::new(), text.clone()), ("a.b".into(), "".into())];
+        let attributes =
+            vec![(text.clone(), text.clone()), (String::new(), text.clone()), ("a.b".to_owned(), String::new())];
         let event = EventMetrics {
             event_name: text.clone(),
             task_id: text.clone(),
