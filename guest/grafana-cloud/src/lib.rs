@@ -12,20 +12,29 @@ mod cause;
 mod client;
 mod clock;
 mod discovery;
+mod metrics;
 mod options;
 mod place;
 mod secret;
 mod who;
 
-use metricast_sdk::{Batch, Description, PublishError, Publisher, Receipt, Saved};
+use metricast_sdk::{Batch, Description, Flushed, Profile, PublishError, Publisher, Receipt, Saved};
 
 pub use metricast_aggregator::{AttributeLabel, BucketLists, Histograms, Label, Time};
 pub use options::{Config, InstanceId, LogsConfig, Protocol, Signal};
 pub use secret::Secret;
 
+use metrics::Metrics;
+
 /// Pushes to Grafana Cloud.
 #[derive(Debug)]
-pub struct GrafanaCloudPublisher;
+pub struct GrafanaCloudPublisher(Opened);
+
+/// The signal of one opening.
+#[derive(Debug)]
+enum Opened {
+    Metrics(Box<Metrics>),
+}
 
 impl Publisher for GrafanaCloudPublisher {
     type Config = Config;
@@ -42,16 +51,42 @@ impl Publisher for GrafanaCloudPublisher {
         config.checked_signals()?.iter().try_for_each(|signal| config.options(*signal).map(drop))
     }
 
-    fn open(config: Config, _state: Option<Saved>) -> Result<Self, PublishError> {
+    fn open(config: Config, state: Option<Saved>) -> Result<Self, PublishError> {
         let options = config.options(config.signal()?)?;
-        let Signal::Metrics = options.signal else {
-            return Err(PublishError::misconfigured("signals", "logs are not sent yet"));
-        };
-        Ok(Self)
+        match options.signal {
+            Signal::Metrics => Ok(Self(Opened::Metrics(Box::new(Metrics::open(options, state.as_ref())?)))),
+            Signal::Logs => Err(PublishError::misconfigured("signals", "logs are not sent yet")),
+        }
+    }
+
+    fn profile(&self) -> Profile {
+        match &self.0 {
+            Opened::Metrics(metrics) => metrics.profile(),
+        }
     }
 
     fn publish(&mut self, batch: &Batch) -> Result<Receipt, PublishError> {
-        Ok(Receipt::all_accepted(batch))
+        match &mut self.0 {
+            Opened::Metrics(metrics) => Ok(metrics.publish(batch)),
+        }
+    }
+
+    fn flush(&mut self) -> Result<Flushed, PublishError> {
+        match &mut self.0 {
+            Opened::Metrics(metrics) => metrics.flush(),
+        }
+    }
+
+    fn close(&mut self) -> Result<Flushed, PublishError> {
+        match &mut self.0 {
+            Opened::Metrics(metrics) => metrics.close(),
+        }
+    }
+
+    fn snapshot(&self) -> Option<Saved> {
+        match &self.0 {
+            Opened::Metrics(metrics) => Some(metrics.snapshot()),
+        }
     }
 }
 

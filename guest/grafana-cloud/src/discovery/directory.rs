@@ -84,6 +84,11 @@ impl Directory {
         Ok(is_other)
     }
 
+    /// The place, if it is known.
+    pub(crate) fn known(&self) -> Option<&Target> {
+        self.target.as_ref()
+    }
+
     /// What the next run need not ask.
     pub(crate) fn remembered(&self, options: &Options) -> Option<Remembered> {
         let Place::ToFind(question) = &options.place else { return None };

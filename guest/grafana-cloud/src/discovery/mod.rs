@@ -16,7 +16,7 @@ use crate::options::{Options, Protocol, Signal};
 use crate::place::{self, Question, Target};
 
 use api::Api;
-pub(crate) use directory::{Directory, Remembered};
+pub(crate) use directory::{Directory, Remembered, authorization};
 use stack::{Connections, Stack};
 
 /// Asks the API where the signal goes.
