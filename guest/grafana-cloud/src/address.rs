@@ -38,8 +38,9 @@ impl Address {
             return Err("has more in it than scheme, host, port and path: leave that out".to_owned());
         }
         let host = uri.host().unwrap_or_default().to_ascii_lowercase();
-        if host.is_empty() || authority.as_str().ends_with(':') {
-            return Err("has no host, or no port after its colon".to_owned());
+        let has_port = authority.as_str().len() > host.len();
+        if host.is_empty() || (has_port && authority.port_u16().is_none()) {
+            return Err("has no host, or no port from 1 to 65535 after its colon".to_owned());
         }
         let path = uri.path().trim_end_matches('/');
         Ok(Self {
@@ -122,7 +123,7 @@ mod tests {
             ("https://", "is no address"),
             ("https://:443/", "h"),
             ("https://grafana.com:/", "has no host, or no port"),
-            ("https://grafana.com:99999/", "is no address"),
+            ("https://grafana.com:99999/", "or no port from 1 to 65535"),
             ("https://grafana.com\\@evil.com/", "is no address"),
             ("https://grafana.com\n/", "is no address"),
             ("https:///api", "is no address"),

@@ -15,10 +15,12 @@ mod discovery;
 mod metrics;
 mod options;
 mod place;
+mod probe;
 mod secret;
+mod snippet;
 mod who;
 
-use metricast_sdk::{Batch, Description, Flushed, Profile, PublishError, Publisher, Receipt, Saved};
+use metricast_sdk::{Batch, Description, Finding, Flushed, Profile, PublishError, Publisher, Receipt, Saved, Snippet};
 
 pub use metricast_aggregator::{AttributeLabel, BucketLists, Histograms, Label, Time};
 pub use options::{Config, InstanceId, LogsConfig, Protocol, Signal};
@@ -49,6 +51,14 @@ impl Publisher for GrafanaCloudPublisher {
 
     fn check(config: &Config) -> Result<(), PublishError> {
         config.checked_signals()?.iter().try_for_each(|signal| config.options(*signal).map(drop))
+    }
+
+    fn probe(config: &Config) -> Vec<Finding> {
+        probe::findings(config)
+    }
+
+    fn snippets(config: &Config) -> Vec<Snippet> {
+        vec![snippet::access_policy(config)]
     }
 
     fn open(config: Config, state: Option<Saved>) -> Result<Self, PublishError> {
@@ -89,6 +99,9 @@ impl Publisher for GrafanaCloudPublisher {
         }
     }
 }
+
+#[cfg(test)]
+mod stub;
 
 #[cfg(feature = "component")]
 metricast_sdk::export!(GrafanaCloudPublisher);

@@ -92,6 +92,16 @@ pub enum Signal {
     Logs,
 }
 
+impl Signal {
+    /// As the config has it.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Metrics => "metrics",
+            Self::Logs => "logs",
+        }
+    }
+}
+
 /// How metrics are pushed.
 #[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq, Eq)]
 #[serde(rename_all = "kebab-case")]

@@ -9,6 +9,7 @@ use crate::cause::told;
 use crate::client::{Ask, Deadline};
 use crate::options::Options;
 use crate::place;
+use crate::secret::Secret;
 
 /// Asks it.
 pub(super) struct Api<'a> {
@@ -55,7 +56,7 @@ impl Api<'_> {
     /// The answer to a GET; none where it is 404.
     fn get<T: DeserializeOwned>(&self, path: &str) -> Result<Option<T>, PublishError> {
         let url = self.options.api.join(path);
-        let authorization = self.options.api_key.as_ref().map(|key| key.bearer());
+        let authorization = self.options.api_key.as_ref().map(Secret::bearer);
         let ask = Ask {
             method: Method::Get,
             url: url.as_str(),

@@ -183,8 +183,8 @@ fn tenant(connections: &Connections, options: &Options) -> Option<Found> {
         (Signal::Metrics, Protocol::RemoteWrite) => "prometheus",
         (Signal::Logs, _) => "logs",
     };
-    let of_kind = connections.tenants.iter().filter(|tenant| tenant.kind == kind);
-    of_kind.filter_map(|tenant| found(tenant.url.as_deref(), tenant.id.as_deref())).next()
+    let mut of_kind = connections.tenants.iter().filter(|tenant| tenant.kind == kind);
+    of_kind.find_map(|tenant| found(tenant.url.as_deref(), tenant.id.as_deref()))
 }
 
 /// The gateway of OTLP: its user is the stack.

@@ -7,6 +7,7 @@
 mod answer;
 mod dialect;
 mod partial;
+pub(crate) mod probe;
 mod pusher;
 mod state;
 mod words;

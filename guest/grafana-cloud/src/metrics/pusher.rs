@@ -232,7 +232,7 @@ impl Pusher {
         self.faults = if is_fault { self.faults + 1 } else { 0 };
         let mut reason = format!("POST {}: {reason}", target.url);
         if self.faults >= FAULTS {
-            reason += &format!(" ({FAULTS} times: this push is given up, the next one has all values)");
+            reason = format!("{reason} ({FAULTS} times: this push is given up, the next one has all values)");
             self.trouble.tell(Some(reason.clone()));
             self.waiting.clear();
         }
