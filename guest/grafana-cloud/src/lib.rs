@@ -6,6 +6,26 @@
 //!
 //! What both share: `options` and `place` say where a signal goes as far as the config knows, `discovery` finds out the
 //! rest, `address` says where the token may go, `client` sends.
+//!
+//! ```
+//! use metricast_grafana_cloud::{Config, GrafanaCloudPublisher};
+//! use metricast_sdk::Publisher;
+//! # use metricast_records::{BatchBuilder, input};
+//!
+//! // Any receiver of remote write; for Grafana Cloud itself: api_key, org_slug and region.
+//! let config: Config = serde_json::from_str(r#"{"endpoint": "http://mimir:9009/api/v1/push", "push_interval": "15s"}"#)?;
+//! let mut publisher = GrafanaCloudPublisher::open(config, None)?;
+//! assert_eq!(publisher.profile().flush_interval_ms, Some(15_000));
+//!
+//! # let line = br#"{"event_name": "Pack", "task_id": "1", "status": "completed", "start_time": 1, "end_time": 1.25}"#;
+//! # let mut builder = BatchBuilder::new();
+//! # builder.push(&input::parse_line(line)?.expect("a record").as_ref(), 2.0)?;
+//! # let batch = builder.finish();
+//! let receipt = publisher.publish(&batch)?;
+//! assert_eq!(receipt.accepted, 1);
+//! // The host calls `flush` every 15 s, which pushes all series.
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 mod address;
 mod cause;

@@ -25,7 +25,7 @@ use crate::discovery::Directory;
 use crate::options::Options;
 
 use dialect::Dialect;
-use pusher::{Kind, Now, Progress, Pusher, Stamp, Way};
+use pusher::{CLOCK_SLACK, Kind, Now, Progress, Pusher, Stamp, Way};
 use state::State;
 
 /// How often a push is begun anew in one call, where the receiver wants it said in another way each time.
@@ -102,7 +102,8 @@ impl Metrics {
         let progress = self.deliver(now, deadline)?;
         let interval = i64::try_from(self.options.push_interval.as_millis()).unwrap_or(i64::MAX);
         // Hosts are not punctual to the millisecond.
-        let is_due = now.millis.saturating_sub(self.pusher.last()) >= interval / 2;
+        let elapsed = now.millis.saturating_sub(self.pusher.last());
+        let is_due = elapsed >= interval / 2 || elapsed < -CLOCK_SLACK;
         match progress {
             Progress::Unfinished => {}
             Progress::Done if self.counted == 0 && !is_due => {}
@@ -168,6 +169,9 @@ fn stamp(options: &Options, aggregator: &Aggregator) -> Result<Stamp, PublishErr
     Ok(Stamp { labels, resource })
 }
 
+#[cfg(test)]
+#[path = "found_tests.rs"]
+mod found_tests;
 #[cfg(test)]
 #[path = "tests.rs"]
 mod tests;

@@ -25,7 +25,7 @@ use crate::place::Target;
 /// each time, and would keep all later ones back.
 const FAULTS: u32 = 3;
 /// How far the clock may be behind the last push for the push to be moved behind it, milliseconds.
-const CLOCK_SLACK: i64 = 1000;
+pub(crate) const CLOCK_SLACK: i64 = 1000;
 /// The least time that a request is begun with.
 const ROOM: Duration = Duration::from_secs(1);
 
@@ -154,6 +154,7 @@ impl Pusher {
             }
         }
         self.dialect = self.dialect.pushed();
+        self.trouble.pushed();
         Ok(Progress::Done)
     }
 
@@ -194,10 +195,10 @@ impl Pusher {
         let Some(body) = self.waiting.pop_front() else { return };
         self.sent.settle(&body.series);
         self.faults = 0;
-        if trouble.is_none() {
-            self.dialect = self.dialect.taken();
+        match trouble {
+            Some(trouble) => self.trouble.tell(trouble),
+            None => self.dialect = self.dialect.taken(),
         }
-        self.trouble.tell(trouble);
     }
 
     fn refused(&mut self, knows_second: bool, reason: String) {
@@ -233,7 +234,7 @@ impl Pusher {
         let mut reason = format!("POST {}: {reason}", target.url);
         if self.faults >= FAULTS {
             reason = format!("{reason} ({FAULTS} times: this push is given up, the next one has all values)");
-            self.trouble.tell(Some(reason.clone()));
+            self.trouble.tell(reason.clone());
             self.waiting.clear();
         }
         PublishError::Unavailable { reason, retry_after_ms }

@@ -13,23 +13,27 @@ const TELLING: usize = 60;
 pub(crate) struct Trouble {
     /// What was told.
     of: Option<String>,
+    /// Whether it was of the push under way.
+    is_of_this_push: bool,
 }
 
 impl Trouble {
-    /// After a body: what was wrong with it, if anything.
-    pub(crate) fn tell(&mut self, reason: Option<String>) {
-        let Some(reason) = reason else {
-            if self.of.take().is_some() {
-                log::info("the receiver takes pushes whole again");
-            }
-            return;
-        };
+    /// Of a body that something is wrong with.
+    pub(crate) fn tell(&mut self, reason: String) {
+        self.is_of_this_push = true;
         let of: String = reason.chars().filter(|c| c.is_alphabetic()).take(TELLING).collect();
         if self.of.as_ref() == Some(&of) {
             log::debug(reason);
         } else {
             log::error(reason);
             self.of = Some(of);
+        }
+    }
+
+    /// Of a push whose last body is answered for.
+    pub(crate) fn pushed(&mut self) {
+        if !std::mem::take(&mut self.is_of_this_push) && self.of.take().is_some() {
+            log::info("the receiver takes pushes whole again");
         }
     }
 }
@@ -70,4 +74,23 @@ pub(crate) fn nowhere(options: &Options, target: &Target, reason: &str) -> Publi
     let keys = place::keys(options.signal);
     let told = format!("nothing takes pushes there. The path is {paths}; {keys} say where to push");
     PublishError::unavailable(format!("POST {}: {reason}: {told}", target.url))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_trouble_is_told_until_a_push_is_taken_whole() {
+        let mut trouble = Trouble::default();
+        trouble.tell("400 out of order sample at 17".to_owned());
+        let told = trouble.of.clone();
+        trouble.pushed();
+        trouble.tell("400 out of order sample at 18".to_owned());
+        assert!(told.is_some() && trouble.of == told, "the same again");
+        trouble.pushed();
+        assert_eq!(trouble.of, told, "a push with trouble ends none");
+        trouble.pushed();
+        assert_eq!(trouble.of, None);
+    }
 }
