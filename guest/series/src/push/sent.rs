@@ -108,7 +108,7 @@ impl Sent {
     /// Where `now` is too early; then nothing has changed.
     pub fn begin<'a>(&'a mut self, registry: &'a Registry, now: i64) -> Result<Push<'a>, BeginError> {
         let before = self.advance(now)?;
-        let zeros = Zeros { earliest: (before + 1).max(now - OLDEST_ZERO_MILLIS), latest: now - 1 };
+        let zeros = Zeros { after: before, oldest: now - OLDEST_ZERO_MILLIS, latest: now - 1 };
         let overflow = registry.overflow_family();
         let mut plans = Vec::new();
         let views = registry.families().chain([FamilyView::of_counters(&overflow, registry.page())]);
@@ -175,17 +175,19 @@ impl Sent {
     }
 }
 
-/// Between which times the 0 of a new series can be.
+/// Which times the 0 of a new series can have.
 #[derive(Clone, Copy)]
 struct Zeros {
-    earliest: i64,
+    /// That of the push before.
+    after: i64,
+    oldest: i64,
     latest: i64,
 }
 
 impl Zeros {
     /// For a series that started then, if that is known.
     fn of(self, start: Option<f64>) -> i64 {
-        start.map_or(self.latest, millis).clamp(self.earliest, self.latest)
+        start.map_or(self.latest, millis).clamp(self.oldest.max(self.after + 1), self.latest)
     }
 }
 
@@ -219,6 +221,9 @@ impl SentFamily {
             let here = &mut self.entries[entry as usize];
             if here.start != start || here.standing == Standing::Gone {
                 *here = Entry { start, zero: zeros.of(view.start(row)), standing: Standing::New, ..*here };
+            }
+            if here.standing == Standing::New {
+                here.zero = here.zero.max(zeros.oldest);
             }
             entry
         });
