@@ -9,12 +9,14 @@
 //! - [`plugin`] loads components and runs them in sandboxes, on what [`engine`], [`grants`], [`limits`] and [`egress`]
 //!   allow, and believes nothing that they say before it was checked;
 //! - [`scrape`] shows what a plugin exposes;
+//! - [`conformance`] holds a plugin against the contract;
 //! - [`pipeline`] puts these together as a [`config`] says, and [`cli`] is the command in front of it.
 
 mod bindings;
 pub mod cli;
 pub mod clock;
 pub mod config;
+pub mod conformance;
 pub mod delivery;
 pub mod egress;
 pub mod engine;

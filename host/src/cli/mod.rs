@@ -9,6 +9,7 @@ mod check;
 mod chunks;
 mod client;
 mod completions;
+mod conformance;
 mod deliver;
 mod exit;
 mod feeding;
@@ -101,6 +102,7 @@ enum Command {
     Check(check::Check),
     Plugins(plugins::Plugins),
     Inspect(inspect::Inspect),
+    Conformance(conformance::Conformance),
     Completions(completions::Completions),
 }
 
@@ -118,6 +120,7 @@ impl Command {
             Self::Check(command) => command.run(terminal),
             Self::Plugins(plugins::Plugins {}) => plugins::Plugins::run(),
             Self::Inspect(command) => command.run(terminal),
+            Self::Conformance(command) => command.run(terminal),
             Self::Completions(command) => command.run(&mut Cli::command()),
         }
     }

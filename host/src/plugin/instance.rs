@@ -48,6 +48,11 @@ impl OpenOptions {
         Self { publisher: publisher.into(), config: config.into(), state: None, egress, limits }
     }
 
+    /// The settings as the plugin sees them: JSON text with placeholders for secrets.
+    pub fn config(&self) -> &str {
+        &self.config
+    }
+
     /// Opens from this state.
     #[must_use]
     pub fn with_state(mut self, state: Option<Saved>) -> Self {
