@@ -14,7 +14,12 @@ pub const SHORTEST_MILLIS: i64 = 3;
 /// newest sample.
 pub const OLDEST_ZERO_MILLIS: i64 = 30 * 60 * 1000;
 
-/// What has been sent of a registry. It costs about the memory of all label values and 32 bytes a series.
+/// What has been sent of a registry, by one destination and one [`Labels`](super::Labels): with others these are other
+/// series, and it is `default()` that they begin with. It costs the memory of all label values and 60 bytes a series.
+///
+/// It belongs to its registry. A registry that is restored without it is sent with its 0s again, and the receiver counts
+/// everything twice; where it is lost, the registry begins anew too. It is best saved after each push: a series that was
+/// sent since it was saved last, and expires before it is sent again, gets no marker, and fades within five minutes.
 #[derive(Debug, Clone, Default)]
 pub struct Sent {
     /// The time of the last push that was begun, milliseconds since the Unix epoch; 0 where there was none.
@@ -196,6 +201,18 @@ pub(super) fn millis(seconds: f64) -> i64 {
     (seconds * 1000.0).round() as i64
 }
 
+impl Entry {
+    /// Compares itself with how the series would be sent if it were new.
+    fn meet(&mut self, new: Self, oldest_zero: i64) {
+        if self.start != new.start || self.standing == Standing::Gone {
+            *self = Self { exemplars: self.exemplars, ..new };
+        }
+        if self.standing == Standing::New {
+            self.zero = self.zero.max(oldest_zero);
+        }
+    }
+}
+
 impl SentFamily {
     fn new(view: &FamilyView<'_>) -> Self {
         Self {
@@ -215,19 +232,17 @@ impl SentFamily {
                 return Plan::SILENT;
             }
             let start = view.starts[row as usize].to_bits();
-            let entry = self.labels.find(&view.labels.row(row)).unwrap_or_else(|| self.insert(view.labels.row(row)));
-            seen.resize(self.entries.len(), false);
+            let new = Entry { start, zero: zeros.of(view.start(row)), exemplars: i64::MIN, standing: Standing::New };
+            let Some(entry) = self.labels.find(&view.labels.row(row)) else {
+                self.entries.push(new);
+                return self.labels.insert(view.labels.row(row));
+            };
             seen[entry as usize] = true;
-            let here = &mut self.entries[entry as usize];
-            if here.start != start || here.standing == Standing::Gone {
-                *here = Entry { start, zero: zeros.of(view.start(row)), standing: Standing::New, ..*here };
-            }
-            if here.standing == Standing::New {
-                here.zero = here.zero.max(zeros.oldest);
-            }
+            self.entries[entry as usize].meet(new, zeros.oldest);
             entry
         });
         let rows = rows.collect();
+        // Those that are new now are beyond the end of `seen`.
         let unseen = self.entries.iter_mut().zip(&seen).filter(|(_, seen)| !**seen);
         unseen.for_each(|(entry, _)| entry.standing = Standing::Gone);
         let markers = (0_u32..).zip(&seen).filter(|(_, seen)| !**seen).map(|(entry, _)| entry).collect();
@@ -238,13 +253,6 @@ impl SentFamily {
     fn end(&self, at: usize) -> Plan {
         let lasting = (0_u32..).zip(&self.entries).filter(|(_, entry)| entry.standing != Standing::Ended);
         Plan { sent: at, rows: Vec::new(), markers: lasting.map(|(entry, _)| entry).collect() }
-    }
-
-    /// Appends a series that nothing is known of yet: no start is NaN.
-    fn insert<'a>(&mut self, values: impl Iterator<Item = &'a str> + Clone) -> u32 {
-        let start = f64::NAN.to_bits();
-        self.entries.push(Entry { start, zero: 0, exemplars: i64::MIN, standing: Standing::New });
-        self.labels.insert(values)
     }
 
     fn forget_ended(&mut self) {

@@ -292,6 +292,27 @@ fn labels_of_all_series_are_checked() {
     assert!(series_2(body).iter().all(|series| series.labels.contains(&("job".to_owned(), "é".repeat(512)))));
 }
 
+#[test]
+fn ten_thousand_histograms_are_several_bodies_and_smaller_in_2_0() {
+    let mut metrics = Metrics::new(HistogramForm::Classic);
+    let (labels, mut sent) = (metrics.labels(), Sent::default());
+    for name in 0..10_000 {
+        metrics.took(&format!("payments.step-{name}"), f64::from(name) / 5000.0);
+    }
+    let push = sent.begin(&metrics.registry, BEGIN).expect("it is later");
+    let [two, one] = [Format::RemoteWrite2(&labels), Format::RemoteWrite1(&labels)].map(|format| all(&push, format));
+    for bodies in [&two, &one] {
+        let samples: u64 = bodies.iter().map(|body| body.count.samples).sum();
+        assert_eq!(samples, 10_000 * 5 * 2 + 2);
+        assert!(bodies.iter().all(|body| body.count.samples <= 10_000 && body.size <= 1 << 20));
+        let series: usize = bodies.iter().map(|body| body.series.len()).sum();
+        assert_eq!(series, 10_002);
+    }
+    let sizes = [&two, &one].map(|bodies| bodies.iter().map(|body| body.bytes.len()).sum::<usize>());
+    assert!(sizes[0] < 5 * 100_002 && sizes[0] * 10 < sizes[1] * 9, "{sizes:?} bytes");
+    assert_eq!(all(&push, Format::RemoteWrite2(&labels)), two, "equal pushes give equal bodies");
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(48))]
 
