@@ -14,8 +14,7 @@ pub const SHORTEST_MILLIS: i64 = 3;
 /// newest sample.
 pub const OLDEST_ZERO_MILLIS: i64 = 30 * 60 * 1000;
 
-/// What has been sent of a registry, by one destination and one [`Labels`](super::Labels): with others these are other
-/// series, and it is `default()` that they begin with. It costs the memory of all label values and 60 bytes a series.
+/// What has been sent of a registry to one destination. It costs the memory of all label values and 60 bytes a series.
 ///
 /// It belongs to its registry. A registry that is restored without it is sent with its 0s again, and the receiver counts
 /// everything twice; where it is lost, the registry begins anew too. It is best saved after each push: a series that was
@@ -24,6 +23,8 @@ pub const OLDEST_ZERO_MILLIS: i64 = 30 * 60 * 1000;
 pub struct Sent {
     /// The time of the last push that was begun, milliseconds since the Unix epoch; 0 where there was none.
     pub(super) last: i64,
+    /// A checksum of what the caller said of the series' names.
+    pub(super) identity: u32,
     pub(super) families: Vec<SentFamily>,
 }
 
@@ -31,7 +32,9 @@ pub struct Sent {
 #[derive(Debug, Clone)]
 pub(super) struct SentFamily {
     pub(super) name: String,
-    /// Of what makes the names of its series; another one means that these are other series.
+    /// A checksum of its labels' names; with others nothing is known of it.
+    pub(super) label_names: u32,
+    /// A checksum of what else makes the names of its series; with another one these are other series.
     pub(super) shape: u32,
     pub(super) labels: LabelTable,
     /// One for each row of `labels`.
@@ -106,6 +109,17 @@ pub enum BeginError {
 }
 
 impl Sent {
+    /// Says what the caller adds to the names of all series, such as its [`Labels`](super::Labels) in one text.
+    ///
+    /// Where that is not what it was before, all series are others now. Those that were sent go on under their new names
+    /// without a 0, since the receiver has counted under the old ones what they begin with; the old ones get no marker.
+    pub fn identify(&mut self, identity: &str) {
+        let identity = crc32fast::hash(identity.as_bytes());
+        if std::mem::replace(&mut self.identity, identity) != identity {
+            self.families.iter_mut().for_each(|family| family.shape = !family.shape);
+        }
+    }
+
     /// Begins a push of all that `registry` shows, with the time `now`, milliseconds since the Unix epoch. Bodies of
     /// earlier pushes can no longer be settled.
     ///
@@ -119,11 +133,9 @@ impl Sent {
         let views = registry.families().chain([FamilyView::of_counters(&overflow, registry.page())]);
         let mut families = std::mem::take(&mut self.families);
         for (at, view) in views.enumerate() {
-            let same = |family: &SentFamily| family.name == view.descriptor.name() && family.shape == shape(&view);
-            let family = match families.iter().position(same) {
-                Some(at) => families.swap_remove(at),
-                None => SentFamily::new(&view),
-            };
+            let earlier = families.iter().position(|family| family.name == view.descriptor.name());
+            let family = earlier.map_or_else(|| SentFamily::new(&view), |at| families.swap_remove(at));
+            let family = if family.is_of(&view) { family } else { family.renamed(&view) };
             let (family, plan) = family.meet(&view, zeros, at);
             self.families.push(family);
             plans.push(plan);
@@ -143,8 +155,10 @@ impl Sent {
             .families()
             .chain([FamilyView::of_counters(&overflow, registry.page())])
             .map(|view| {
-                let same = |family: &SentFamily| family.name == view.descriptor.name() && family.shape == shape(&view);
-                self.families.iter().position(same).map_or_else(Plan::default, |at| self.families[at].end(at))
+                self.families
+                    .iter()
+                    .position(|family| family.is_of(&view))
+                    .map_or_else(Plan::default, |at| self.families[at].end(at))
             })
             .collect();
         Ok(Push::new(registry, overflow, self, plans))
@@ -217,10 +231,28 @@ impl SentFamily {
     fn new(view: &FamilyView<'_>) -> Self {
         Self {
             name: view.descriptor.name().to_owned(),
+            label_names: label_names(view),
             shape: shape(view),
             labels: LabelTable::new(view.labels.width()),
             entries: Vec::new(),
         }
+    }
+
+    /// Whether its series are those that the family has now.
+    fn is_of(&self, view: &FamilyView<'_>) -> bool {
+        self.name == view.descriptor.name() && self.labels.width() == view.labels.width() && self.shape == shape(view)
+    }
+
+    /// What is known of the family as it is now: of series under other names that they were sent, and no markers.
+    fn renamed(mut self, view: &FamilyView<'_>) -> Self {
+        let new = Self::new(view);
+        if self.labels.width() != new.labels.width() || self.label_names != new.label_names {
+            return new;
+        }
+        for entry in self.entries.iter_mut().filter(|entry| entry.standing == Standing::Gone) {
+            entry.standing = Standing::Ended;
+        }
+        Self { shape: new.shape, ..self }
     }
 
     /// Compares itself with what the registry shows, and takes note of what is new and what is gone. `at` is its place.
@@ -268,18 +300,26 @@ impl SentFamily {
     }
 }
 
-/// A checksum of what makes the names and labels of a family's series: its kind, its labels, the buckets that are sent.
+fn label_names(view: &FamilyView<'_>) -> u32 {
+    checksum(view.descriptor.label_names()).finalize()
+}
+
+/// A checksum of the kind of a family, the labels that all series have, and the buckets that are sent.
 fn shape(view: &FamilyView<'_>) -> u32 {
-    let mut hasher = crc32fast::Hasher::new();
-    hasher.update(view.kind().as_bytes());
     let constants = view.constants().flat_map(|(name, value)| [name, value]);
-    for text in view.descriptor.label_names().chain([""]).chain(constants) {
-        hasher.update(&(text.len() as u32).to_le_bytes());
-        hasher.update(text.as_bytes());
-    }
+    let mut hasher = checksum([view.kind()].into_iter().chain(constants));
     if let CellsView::Histograms(histograms) = view.cells {
         hasher.update(&[u8::from(histograms.form.has_native()), u8::from(histograms.form.shows_classic())]);
         histograms.buckets.bounds().iter().for_each(|bound| hasher.update(&bound.to_le_bytes()));
     }
     hasher.finalize()
+}
+
+fn checksum<'a>(texts: impl Iterator<Item = &'a str>) -> crc32fast::Hasher {
+    let mut hasher = crc32fast::Hasher::new();
+    for text in texts {
+        hasher.update(&(text.len() as u32).to_le_bytes());
+        hasher.update(text.as_bytes());
+    }
+    hasher
 }

@@ -234,6 +234,50 @@ fn what_was_sent_survives_a_restart() {
 }
 
 #[test]
+fn what_was_counted_under_other_names_is_not_counted_again() {
+    let mut metrics = Metrics::new(HistogramForm::Classic);
+    let (labels, mut sent) = (metrics.labels(), Sent::default());
+    sent.identify("till-7");
+    metrics.at(BEGIN - 10);
+    metrics.moved("a", 3);
+    metrics.took("a", 0.1);
+    bodies(&metrics, &mut sent, BEGIN, Format::RemoteWrite2(&labels));
+    let mut bytes = Vec::new();
+    sent.write(&mut bytes);
+    let mut snapshot = Vec::new();
+    metricast_series::snapshot::write(&metrics.registry, 0, &mut snapshot);
+    let push = |form, identity| {
+        let mut metrics = Metrics::new(form);
+        metricast_series::snapshot::restore(&mut metrics.registry, &snapshot).expect("it was written so");
+        metrics.at(BEGIN + 500);
+        metrics.moved("b", 4);
+        let mut sent = Sent::restore(&bytes).expect("it was written so");
+        sent.identify(identity);
+        let all = bodies_of(&metrics, &mut sent, BEGIN + 1000, &labels);
+        [
+            "moved_bytes_total till-7,shop,a,eu ",
+            "moved_bytes_total till-7,shop,b,eu ",
+            "took_seconds_count till-7,shop,a,eu ",
+        ]
+        .map(|name| all[name].iter().map(|(_, value)| *value).collect::<Vec<_>>())
+    };
+    let goes_on = [vec![Some(3.0)], vec![Some(0.0), Some(4.0)], vec![Some(1.0)]];
+    assert_eq!(push(HistogramForm::Classic, "till-7"), goes_on);
+    assert_eq!(push(HistogramForm::Classic, "till-8"), goes_on);
+    // Native buckets cannot be made of classic ones: the family begins anew, and its series has ended.
+    assert_eq!(push(HistogramForm::Both, "till-7"), [goes_on[0].clone(), goes_on[1].clone(), vec![None]]);
+}
+
+fn bodies_of(
+    metrics: &Metrics,
+    sent: &mut Sent,
+    now: i64,
+    labels: &Labels,
+) -> std::collections::BTreeMap<String, Vec<(i64, Option<f64>)>> {
+    by_name(bodies(metrics, sent, now, Format::RemoteWrite2(labels)).iter().flat_map(series_2))
+}
+
+#[test]
 fn damaged_bytes_are_refused() {
     let mut metrics = Metrics::new(HistogramForm::Classic);
     let (labels, mut sent) = (metrics.labels(), Sent::default());
@@ -315,6 +359,36 @@ fn ten_thousand_histograms_are_several_bodies_and_smaller_in_2_0() {
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(48))]
+
+    #[test]
+    fn wrong_bytes_with_a_right_checksum_do_no_harm(
+        at in any::<prop::sample::Index>(), byte in any::<u8>(), cut in prop::option::of(any::<prop::sample::Index>()),
+    ) {
+        let mut metrics = Metrics::new(HistogramForm::Both);
+        let (labels, mut sent) = (metrics.labels(), Sent::default());
+        metrics.moved("a", 3);
+        metrics.took("a", 0.1);
+        bodies(&metrics, &mut sent, BEGIN, Format::RemoteWrite1(&labels));
+        let mut bytes = Vec::new();
+        sent.write(&mut bytes);
+        let at = 16 + at.index(bytes.len() - 16);
+        bytes[at] = byte;
+        bytes.truncate(cut.map_or(bytes.len(), |cut| 16 + cut.index(bytes.len() - 16)));
+        let checksum = crc32fast::hash(&bytes[16..]);
+        bytes[12..16].copy_from_slice(&checksum.to_le_bytes());
+        if let Ok(mut sent) = Sent::restore(&bytes) {
+            let mut again = Vec::new();
+            sent.write(&mut again);
+            prop_assert_eq!(again, bytes);
+            metrics.moved("b", 3);
+            if let Ok(push) = sent.begin(&metrics.registry, BEGIN + MINUTE) {
+                prop_assert!(all(&push, Format::RemoteWrite1(&labels)).iter().all(|body| series_1(body).len() > 2));
+            }
+            if let Ok(push) = sent.begin_end(&metrics.registry, BEGIN + 2 * MINUTE) {
+                prop_assert!(all(&push, Format::RemoteWrite2(&labels)).iter().all(|body| !series_2(body).is_empty()));
+            }
+        }
+    }
 
     #[test]
     fn however_it_is_cut_each_series_is_whole_and_there_once(
