@@ -3,6 +3,7 @@
 //! A page that is scraped shows what is there. A push has more to say, since the receiver keeps only what it is sent:
 //! - **A first 0.** `increase()` sees how a value changes from sample to sample, so a series' first value is invisible to
 //!   it. A new series that has counted something already is sent with a 0 at its start, then with its value.
+//!   (Prometheus 3.16 uses start timestamps for that only with `created-timestamp-zero-ingestion`, in all formats.)
 //! - **Start timestamps**, which are the time of that 0 for as long as the series lives.
 //! - **Stale markers**: the last sample of a series that expired, or, at the end, of all of them.
 //!
