@@ -21,44 +21,25 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
-mod caps;
 mod clock;
-mod events;
-mod finder;
-mod known;
-mod label_options;
-mod metrics;
-mod networks;
 mod options;
-mod pairs;
 mod probe;
-mod recorder;
 mod scraper;
 mod snippet;
-mod tags;
-mod time;
-mod trace;
-mod turns;
 
+use metricast_aggregator::Aggregator;
+pub use metricast_aggregator::{AttributeLabel, BucketLists, Histograms, Label, Time};
 use metricast_sdk::{
-    Batch, Description, Exposition, Finding, Profile, PublishError, Publisher, Receipt, Saved, Snippet, log,
+    Batch, Description, Exposition, Finding, Profile, PublishError, Publisher, Receipt, Saved, Snippet,
 };
-use metricast_series::{Registry, negotiate, snapshot};
+use metricast_series::negotiate;
 
-pub use label_options::{AttributeLabel, Label};
-use metrics::Metrics;
-use options::Options;
-pub use options::{BucketLists, Config, Histograms};
-use recorder::Recorder;
-pub use time::Time;
+pub use options::Config;
 
 /// Aggregates records for scrapes.
 #[derive(Debug)]
 pub struct PrometheusPublisher {
-    registry: Registry,
-    recorder: Recorder,
-    /// Records of the queue with offsets below it are counted.
-    next_offset: u64,
+    aggregator: Aggregator,
 }
 
 impl Publisher for PrometheusPublisher {
@@ -69,7 +50,8 @@ impl Publisher for PrometheusPublisher {
     }
 
     fn check(config: &Config) -> Result<(), PublishError> {
-        Options::try_from(config).map(drop)
+        scraper::check(config)?;
+        config.settings().check()
     }
 
     fn probe(config: &Config) -> Vec<Finding> {
@@ -81,12 +63,8 @@ impl Publisher for PrometheusPublisher {
     }
 
     fn open(config: Config, state: Option<Saved>) -> Result<Self, PublishError> {
-        let options = Options::try_from(&config)?;
-        let (metrics, mut registry) =
-            Metrics::define(&options).map_err(|error| PublishError::Internal(error.to_string()))?;
-        let next_offset = state.map_or(Ok(0), |saved| restore(&mut registry, &saved))?;
-        let recorder = Recorder::new(metrics, &options, &mut registry);
-        Ok(Self { registry, recorder, next_offset })
+        scraper::check(&config)?;
+        Ok(Self { aggregator: Aggregator::open(&config.settings(), state.as_ref())? })
     }
 
     fn profile(&self) -> Profile {
@@ -94,20 +72,12 @@ impl Publisher for PrometheusPublisher {
     }
 
     fn publish(&mut self, batch: &Batch) -> Result<Receipt, PublishError> {
-        if batch.epoch().is_empty() {
-            self.recorder.record(&mut self.registry, batch, 0);
-        } else {
-            self.recorder.record(&mut self.registry, batch, self.next_offset);
-            let after = batch.offsets().iter().max().map_or(0, |last| last.saturating_add(1));
-            self.next_offset = self.next_offset.max(after);
-        }
+        self.aggregator.count(batch);
         Ok(Receipt::all_accepted(batch))
     }
 
     fn snapshot(&self) -> Option<Saved> {
-        let mut state = Vec::new();
-        snapshot::write(&self.registry, self.next_offset, &mut state);
-        Some(Saved { version: snapshot::VERSION, state, next_offset: self.next_offset })
+        Some(self.aggregator.snapshot())
     }
 
     fn scrape(&self, accept: &str) -> Option<Exposition> {
@@ -120,36 +90,9 @@ impl PrometheusPublisher {
     pub fn scrape_at(&self, accept: &str, now: f64) -> Exposition {
         let negotiated = negotiate(accept);
         let mut body = Vec::new();
-        negotiated.encode(&self.registry, now, &mut body);
+        negotiated.encode(self.aggregator.registry(), now, &mut body);
         Exposition { content_type: negotiated.content_type(), body }
     }
 }
 
 metricast_sdk::export!(PrometheusPublisher);
-
-/// Puts a saved state into the registry and gives back up to where it has applied records.
-fn restore(registry: &mut Registry, saved: &Saved) -> Result<u64, PublishError> {
-    if saved.version != snapshot::VERSION {
-        let (found, known) = (saved.version, snapshot::VERSION);
-        return Err(PublishError::StateIncompatible(format!(
-            "the state has version {found}, this plugin's is {known}"
-        )));
-    }
-    let restored = snapshot::restore(registry, &saved.state)
-        .map_err(|error| PublishError::StateIncompatible(error.to_string()))?;
-    if restored.watermark != saved.next_offset {
-        let (inside, beside) = (restored.watermark, saved.next_offset);
-        return Err(PublishError::StateIncompatible(format!(
-            "the state is of the records before offset {inside}, and it was saved as if before {beside}"
-        )));
-    }
-    for family in restored.reset {
-        log::warn(format_args!(
-            "{family} starts anew, because its buckets or labels are others now, or native buckets are new"
-        ));
-    }
-    for family in restored.dropped {
-        log::info(format_args!("{family} is no longer kept, and its saved state is left out"));
-    }
-    Ok(restored.watermark)
-}

@@ -1,15 +1,9 @@
-//! The config: as it is written, and as it is used.
+//! The config as it is written.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
 
-use metricast_sdk::PublishError;
-use metricast_series::{Buckets, HistogramForm, SeriesLimit, histogram};
+use metricast_aggregator::{BucketLists, Histograms, Label, Settings, Time};
 use serde::Deserialize;
-
-use crate::label_options::{Label, Labels};
-use crate::time::Time;
-use crate::{scraper, turns};
 
 /// JSON Schema of [`Config`].
 pub(crate) const SCHEMA: &str = include_str!("../config.schema.json");
@@ -52,52 +46,30 @@ pub struct Config {
     pub host: Option<String>,
 }
 
-/// Which buckets a scrape in protobuf gets; in the text formats they are classic always.
-#[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq, Eq)]
-#[serde(rename_all = "snake_case")]
-pub enum Histograms {
-    /// Those of `buckets`.
-    #[default]
-    Classic,
-    /// Those that grow by one factor.
-    Native,
-    /// Both.
-    Both,
-}
-
-impl From<Histograms> for HistogramForm {
-    fn from(histograms: Histograms) -> Self {
-        match histograms {
-            Histograms::Classic => Self::Classic,
-            Histograms::Native => Self::Native,
-            Histograms::Both => Self::Both,
-        }
-    }
-}
-
-/// Upper bounds of buckets, in seconds.
-#[derive(Clone, Debug, Deserialize, PartialEq)]
-#[serde(default, deny_unknown_fields)]
-pub struct BucketLists {
-    /// Of `event_duration_seconds`.
-    pub events: Vec<f64>,
-    /// Of `network_latency_seconds`.
-    pub network: Vec<f64>,
-}
-
 impl Default for Config {
     fn default() -> Self {
+        let Settings {
+            histograms,
+            buckets,
+            series_limit,
+            extra_metrics,
+            hold_new_series,
+            expire_after,
+            max_age,
+            labels,
+            exemplars,
+        } = Settings::default();
         Self {
             port: 9464,
-            histograms: Histograms::default(),
-            buckets: BucketLists::default(),
-            series_limit: u64::from(SeriesLimit::DEFAULT),
-            extra_metrics: true,
-            hold_new_series: None,
-            expire_after: None,
-            max_age: None,
-            labels: BTreeMap::new(),
-            exemplars: true,
+            histograms,
+            buckets,
+            series_limit,
+            extra_metrics,
+            hold_new_series,
+            expire_after,
+            max_age,
+            labels,
+            exemplars,
             server: None,
             service: None,
             namespace: None,
@@ -108,82 +80,21 @@ impl Default for Config {
     }
 }
 
-impl Default for BucketLists {
-    fn default() -> Self {
-        Self { events: histogram::EVENT_SECONDS.to_vec(), network: histogram::NETWORK_SECONDS.to_vec() }
-    }
-}
-
-/// The config as it is used: all of it holds. The port is the host's to use.
-#[derive(Clone, Debug)]
-pub(crate) struct Options {
-    pub(crate) histograms: HistogramForm,
-    pub(crate) event_buckets: Buckets,
-    pub(crate) network_buckets: Buckets,
-    pub(crate) series_limit: SeriesLimit,
-    pub(crate) extra_metrics: bool,
-    /// Seconds.
-    pub(crate) hold_new_series: f64,
-    /// After how many turns an idle series expires.
-    pub(crate) idle_turns: Option<u32>,
-    /// Seconds.
-    pub(crate) max_age: Option<f64>,
-    pub(crate) labels: Labels,
-    pub(crate) exemplars: bool,
-}
-
-impl TryFrom<&Config> for Options {
-    type Error = PublishError;
-
-    fn try_from(config: &Config) -> Result<Self, PublishError> {
-        scraper::check(config)?;
-        Ok(Self {
-            histograms: config.histograms.into(),
-            event_buckets: buckets("buckets.events", &config.buckets.events)?,
-            network_buckets: buckets("buckets.network", &config.buckets.network)?,
-            series_limit: SeriesLimit::new(config.series_limit)
-                .map_err(|error| PublishError::misconfigured("series_limit", error))?,
-            extra_metrics: config.extra_metrics,
-            hold_new_series: hold(config.hold_new_series)?,
-            idle_turns: config.expire_after.map(idle_turns).transpose()?,
-            max_age: config.max_age.map(max_age).transpose()?,
-            labels: Labels::checked(&config.labels)?,
-            exemplars: config.exemplars,
-        })
-    }
-}
-
-/// Longer than this nobody would find out what happened.
-const LONGEST_HOLD: Duration = Duration::from_hours(1);
-
-fn hold(time: Option<Time>) -> Result<f64, PublishError> {
-    match time {
-        Some(Time(time)) if time > LONGEST_HOLD => {
-            Err(PublishError::misconfigured("hold_new_series", "the most is 1h"))
+impl Config {
+    /// What of it says what is counted and how.
+    pub(crate) fn settings(&self) -> Settings {
+        Settings {
+            histograms: self.histograms,
+            buckets: self.buckets.clone(),
+            series_limit: self.series_limit,
+            extra_metrics: self.extra_metrics,
+            hold_new_series: self.hold_new_series,
+            expire_after: self.expire_after,
+            max_age: self.max_age,
+            labels: self.labels.clone(),
+            exemplars: self.exemplars,
         }
-        time => Ok(time.map_or(0.0, |Time(time)| time.as_secs_f64())),
     }
-}
-
-/// A series that comes and goes is worse than one that stays.
-const SHORTEST_EXPIRY: Duration = Duration::from_hours(1);
-
-fn idle_turns(Time(time): Time) -> Result<u32, PublishError> {
-    if time < SHORTEST_EXPIRY {
-        return Err(PublishError::misconfigured("expire_after", "the least is 1h"));
-    }
-    Ok((time.as_secs_f64() / turns::SECONDS).ceil() as u32)
-}
-
-fn max_age(Time(time): Time) -> Result<f64, PublishError> {
-    if time.is_zero() {
-        return Err(PublishError::misconfigured("max_age", "must be longer than 0s"));
-    }
-    Ok(time.as_secs_f64())
-}
-
-fn buckets(path: &str, bounds: &[f64]) -> Result<Buckets, PublishError> {
-    Buckets::new(bounds).map_err(|error| PublishError::misconfigured(path, error))
 }
 
 #[cfg(test)]

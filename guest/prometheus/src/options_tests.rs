@@ -1,5 +1,8 @@
 use super::*;
+use std::time::Duration;
+
 use metricast_sdk::config;
+use metricast_series::{Buckets, SeriesLimit};
 use serde_json::Value;
 
 fn parsed(config: &str) -> Result<Config, String> {

@@ -1,6 +1,7 @@
 //! What the config knows of who scrapes: the server that a probe asks, and names for the printed scrape config. Nothing
 //! of it changes what is scraped.
 
+use metricast_aggregator::identity;
 use metricast_sdk::PublishError;
 
 use crate::options::Config;
@@ -25,28 +26,15 @@ fn check_server(server: Option<&str>) -> Result<(), PublishError> {
     }
 }
 
-/// An empty label would not be there, and a line break would end a comment.
 fn check_names(config: &Config) -> Result<(), PublishError> {
     let Config { service, namespace, environment, instance, host, .. } = config;
-    let names = [
-        ("service", service),
-        ("namespace", namespace),
-        ("environment", environment),
-        ("instance", instance),
-        ("host", host),
-    ];
-    for (key, name) in names {
-        match name {
-            Some(name) if name.trim().is_empty() => {
-                return Err(PublishError::misconfigured(key, "is empty: leave the key out"));
-            }
-            Some(name) if name.contains(char::is_control) => {
-                return Err(PublishError::misconfigured(key, "is a name in one line, without control characters"));
-            }
-            _ => {}
-        }
-    }
-    Ok(())
+    identity::check_names(&[
+        ("service", service.as_deref()),
+        ("namespace", namespace.as_deref()),
+        ("environment", environment.as_deref()),
+        ("instance", instance.as_deref()),
+        ("host", host.as_deref()),
+    ])
 }
 
 #[cfg(test)]
@@ -63,19 +51,6 @@ mod tests {
         {
             let error = check_server(Some(bad)).expect_err(bad).to_string();
             assert!(error.starts_with("server: "), "{error}");
-        }
-    }
-
-    #[test]
-    fn names_are_not_empty_and_in_one_line() {
-        let service = |name: &str| check_names(&Config { service: Some(name.to_owned()), ..Config::default() });
-        let refused = |name| service(name).expect_err(name).to_string();
-        assert_eq!(service("shop \"1\""), Ok(()));
-        for empty in ["", " "] {
-            assert_eq!(refused(empty), "service: is empty: leave the key out");
-        }
-        for lines in ["a\nb", "a\u{85}b"] {
-            assert_eq!(refused(lines), "service: is a name in one line, without control characters");
         }
     }
 }

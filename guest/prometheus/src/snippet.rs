@@ -3,9 +3,10 @@
 //! The plugin does not know where the host listens beyond the port, so the target is on the loopback address, as it is
 //! where nothing else is said; a comment has the form for a scraper on another machine.
 
+use metricast_aggregator::{Histograms, identity};
 use metricast_sdk::Snippet;
 
-use crate::options::{Config, Histograms};
+use crate::options::Config;
 
 /// How often the entry has Prometheus scrape.
 const INTERVAL: &str = "15s";
@@ -21,13 +22,9 @@ const FLAG: &str = "\
 # publisher holds new series at 0 for a time.
 ";
 
-/// The job's name: `service`, with its namespace before it.
+/// The job's name.
 pub(crate) fn job(config: &Config) -> String {
-    let service = config.service.as_deref().unwrap_or("metricast");
-    match &config.namespace {
-        Some(namespace) => format!("{namespace}/{service}"),
-        None => service.to_owned(),
-    }
+    identity::job(config.service.as_deref(), config.namespace.as_deref())
 }
 
 /// What goes into `prometheus.yml`.

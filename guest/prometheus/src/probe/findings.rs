@@ -2,13 +2,14 @@
 
 use std::time::UNIX_EPOCH;
 
+use metricast_aggregator::Histograms;
 use metricast_sdk::{Finding, Verdict, http};
 use serde_json::Value;
 
 use super::scrape_job::ScrapeJob;
 use super::target::{Found, Target};
 use super::{Answer, finding, good};
-use crate::options::{Config, Histograms};
+use crate::options::Config;
 
 /// Seconds; beyond them a clock is wrong, and not only the header without fractions or the answer slow.
 const MOST_SKEW: f64 = 5.0;

@@ -8,12 +8,13 @@ mod target;
 
 use std::time::Duration;
 
+use metricast_aggregator::Histograms;
 use metricast_sdk::http::{self, Method, Request, Timeouts};
 use metricast_sdk::{Finding, Verdict};
 use serde_json::Value;
 
 use crate::clock;
-use crate::options::{Config, Histograms};
+use crate::options::Config;
 use target::{Found, Target};
 
 /// What the server said: its status, its clock, and the `data` of an answer that is a success.

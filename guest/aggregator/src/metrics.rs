@@ -9,7 +9,7 @@ use metricast_series::{
     LabelTable, Registry,
 };
 
-use crate::options::Options;
+use crate::settings::Options;
 use crate::tags::Values;
 
 /// The statuses of an event that ended as events do.

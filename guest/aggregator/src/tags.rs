@@ -4,7 +4,7 @@
 use metricast_sdk::Batch;
 use metricast_series::cap;
 
-use crate::label_options::{MOST, Tag};
+use crate::labels::{MOST, Tag};
 use crate::pairs::Pairs;
 
 /// Label values: two of the record's own, then those of its attributes.

@@ -5,7 +5,7 @@ use metricast_series::LabelTable;
 
 use crate::caps::Caps;
 use crate::known::Known;
-use crate::label_options::Tag;
+use crate::labels::Tag;
 use crate::tags::{Combinations, Places, Values};
 
 /// Of one kind of record, which has two label values of its own and those of its attributes.

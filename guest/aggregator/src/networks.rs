@@ -6,7 +6,7 @@ use metricast_sdk::{Outcome, batch};
 use metricast_series::{ExemplarPlace, Histogram, LabelTable, Registry};
 
 use crate::finder::Finder;
-use crate::label_options::Tag;
+use crate::labels::Tag;
 use crate::metrics::NetworkSeries;
 use crate::recorder::{Pass, Unobserved};
 

@@ -4,10 +4,10 @@ use metricast_sdk::{Batch, log};
 use metricast_series::{Counter, ExemplarPlace, Registry};
 
 use crate::events::EventRecorder;
-use crate::label_options::Tag;
+use crate::labels::Tag;
 use crate::metrics::Metrics;
 use crate::networks::NetworkRecorder;
-use crate::options::Options;
+use crate::settings::Options;
 use crate::trace;
 use crate::turns::Rows;
 

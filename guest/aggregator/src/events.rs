@@ -9,7 +9,7 @@ use metricast_sdk::Batch;
 use metricast_series::{ExemplarPlace, LabelTable, Registry};
 
 use crate::finder::Finder;
-use crate::label_options::Tag;
+use crate::labels::Tag;
 use crate::metrics::{EndedSeries, EventSeries};
 use crate::recorder::{Pass, Unobserved};
 

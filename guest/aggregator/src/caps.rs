@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use metricast_series::LabelTable;
 use metricast_series::cap::OTHER;
 
-use crate::label_options::Tag;
+use crate::labels::Tag;
 use crate::tags::Values;
 
 /// Of one kind of record.
