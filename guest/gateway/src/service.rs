@@ -131,7 +131,7 @@ impl<S: Surroundings> Service<S> {
         } else if touched {
             self.surroundings.log("warn: the publisher is closed: what it holds of a request is to be sent again");
         }
-        let trouble = trouble.told(|text| format!("{text}; {}", told_stored(&counts)));
+        let trouble = trouble.told(|text| format!("{}; {}", text.trim_end_matches('.'), told_stored(&counts)));
         self.fail(&trouble, &counts)
     }
 
@@ -197,15 +197,16 @@ fn told_opening(text: &str, is_given: bool) -> String {
         return text.to_owned();
     }
     format!(
-        "{text}; no config is given: set the environment variable {VARIABLE} to the plugin's config as a JSON object, or put it into the component with metricast compose --serve PLUGIN --config FILE"
+        "no config is given: set the environment variable {VARIABLE} to the plugin's config as a JSON object, or put it into the component with metricast compose --serve PLUGIN --config FILE; the plugin says: {text}"
     )
 }
 
+/// What is in doubt may be stored: nothing is said against it.
 fn told_stored(counts: &Counts) -> String {
     match (counts.accepted, counts.pending) {
-        (0, _) => "nothing of the body was stored, send it again".to_owned(),
+        (0, _) => "nothing of the body is known to be stored: send it again".to_owned(),
         (stored, pending) => format!(
-            "{stored} records were stored and {pending} were not, or not for certain: send the body again, and what was stored may come to stand twice"
+            "records stored: {stored}, not or not for certain: {pending}; send the body again, and what was stored may come to stand twice"
         ),
     }
 }

@@ -122,7 +122,7 @@ fn a_backend_that_stays_away_is_a_503_that_says_what_was_stored() {
     assert_eq!((&told["accepted"], &told["pending"], &told["refused"][0]["line"]), (&json!(1), &json!(1), &json!(3)));
     assert_eq!(
         told["detail"],
-        "connect 127.0.0.1:9200: refused; 1 records were stored and 1 were not, or not for certain: send the body again, and what was stored may come to stand twice"
+        "connect 127.0.0.1:9200: refused; records stored: 1, not or not for certain: 1; send the body again, and what was stored may come to stand twice"
     );
     assert!(stub.now.get() <= PATIENCE, "{:?}", stub.now.get());
     stub.receipts.borrow_mut().clear();
@@ -139,7 +139,12 @@ fn a_wish_that_is_longer_than_a_sender_waits_is_passed_on_at_once() {
     stub.receipts.borrow_mut().push_back(Err(away(Some(60_000))));
     let answer = post(&Service::new(&stub), GOOD);
     assert_eq!((answer.status, answer.header("retry-after"), stub.now.get()), (503, Some("60"), Duration::ZERO));
-    assert!(answer.value()["detail"].as_str().unwrap().ends_with("nothing of the body was stored, send it again"));
+    assert!(
+        answer.value()["detail"]
+            .as_str()
+            .unwrap()
+            .ends_with("nothing of the body is known to be stored: send it again")
+    );
 }
 
 #[test]
@@ -194,7 +199,7 @@ fn faults_that_only_a_person_puts_right_name_the_key_and_no_secret() {
         stub.opening = None;
         stub.receipts.replace(std::iter::repeat_n(Err(error), 9).collect());
         let answer = post(&Service::new(&stub), GOOD);
-        let detail = "api_key: *** is refused; nothing of the body was stored, send it again";
+        let detail = "api_key: *** is refused; nothing of the body is known to be stored: send it again";
         assert_eq!((answer.status, &answer.value()["detail"]), (status, &json!(detail)));
         assert!(stub.logged.borrow().iter().all(|line| !line.contains("hunter2")));
     }
@@ -206,7 +211,8 @@ fn without_a_config_a_plugin_that_needs_one_is_told_where_it_goes() {
     let stub = Stub { opening: Some(needs), ..Stub::default() };
     let answer = ask(&Service::new(&stub), "GET", "/healthz");
     let detail = answer.value()["detail"].as_str().unwrap().to_owned();
-    assert!(answer.status == 500 && detail.starts_with("hosts: is missing; no config is given: "), "{detail}");
+    assert!(answer.status == 500 && detail.starts_with("no config is given: "), "{detail}");
+    assert!(detail.ends_with("; the plugin says: hosts: is missing"), "{detail}");
     assert!(detail.contains("METRICAST_CONFIG") && detail.contains("metricast compose --serve"), "{detail}");
 }
 
