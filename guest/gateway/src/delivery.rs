@@ -82,7 +82,7 @@ impl<S: Surroundings> Run<'_, S> {
                     if receipt.retryable.is_empty() {
                         return;
                     }
-                    let reason = format!("the backend asks for {} records to be sent again", receipt.retryable.len());
+                    let reason = "the backend asks for records to be sent again".to_owned();
                     let redelivered = piece.redelivered() || receipt.in_doubt;
                     piece = piece.select(&receipt.retryable).with_redelivered(redelivered);
                     PublishError::Unavailable { reason, retry_after_ms: receipt.retry_after_ms }
@@ -118,7 +118,7 @@ impl<S: Surroundings> Run<'_, S> {
                     if pending == 0 {
                         return;
                     }
-                    let reason = format!("{pending} records are taken and not yet at the backend");
+                    let reason = "records are taken and not yet at the backend".to_owned();
                     (PublishError::Unavailable { reason, retry_after_ms }, pending)
                 }
                 Err(error) => (error, self.delivery.accepted),
