@@ -19,8 +19,8 @@ const WIT: &str = concat!(
 const FUNCTION: &str = "metricast:publisher/settings@0.1.0#get";
 /// Where the answer stands: whether there is a text, where it begins and how long it is, 4 bytes each
 /// (<https://github.com/WebAssembly/component-model/blob/main/design/mvp/CanonicalABI.md>). 0 is left free.
-const ANSWER: u32 = 16;
-const TEXT: u32 = ANSWER + 12;
+const ANSWER: i32 = 16;
+const TEXT: u32 = ANSWER.cast_unsigned() + 12;
 const PAGE: u64 = 65_536;
 
 /// The component with this config.
@@ -42,7 +42,7 @@ fn module(config: Option<&str>) -> Vec<u8> {
         data.extend_from_slice(&word.to_le_bytes());
     }
     data.extend_from_slice(text.as_bytes());
-    let minimum = (u64::from(ANSWER) + data.len() as u64).div_ceil(PAGE);
+    let minimum = (u64::from(TEXT) + text.len() as u64).div_ceil(PAGE);
 
     let mut types = TypeSection::new();
     types.ty().function([], [ValType::I32]);
@@ -54,10 +54,10 @@ fn module(config: Option<&str>) -> Vec<u8> {
     exports.export("memory", ExportKind::Memory, 0).export(FUNCTION, ExportKind::Func, 0);
     let mut code = CodeSection::new();
     let mut get = Function::new([]);
-    get.instructions().i32_const(ANSWER as i32).end();
+    get.instructions().i32_const(ANSWER).end();
     code.function(&get);
     let mut datas = DataSection::new();
-    datas.active(0, &ConstExpr::i32_const(ANSWER as i32), data);
+    datas.active(0, &ConstExpr::i32_const(ANSWER), data);
 
     let mut module = Module::new();
     module.section(&types).section(&functions).section(&memories).section(&exports).section(&code).section(&datas);
