@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use anyhow::{Context as _, Result};
 use xtask::guests;
 
-const PLUGINS: &[&str] = &["metricast-webhook", "metricast-adviser"];
+const PLUGINS: &[&str] = &["metricast-webhook", "metricast-adviser", "metricast-rulebreaker"];
 
 fn main() -> Result<()> {
     let out_dir = PathBuf::from(env::var_os("OUT_DIR").context("cargo sets OUT_DIR")?);
@@ -16,5 +16,6 @@ fn main() -> Result<()> {
     println!("cargo::rerun-if-changed=build.rs");
     println!("cargo::rustc-env=WEBHOOK={}", components[0].display());
     println!("cargo::rustc-env=ADVISER={}", components[1].display());
+    println!("cargo::rustc-env=RULEBREAKER={}", components[2].display());
     Ok(())
 }

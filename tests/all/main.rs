@@ -3,6 +3,7 @@
 
 mod backfill;
 mod cli;
+mod conformance;
 mod elasticsearch;
 mod ingest;
 mod input;
