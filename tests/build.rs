@@ -1,4 +1,4 @@
-//! Builds the plugins that only tests use.
+//! Builds the plugins that only tests use, and says where the bundled ones are: other hosts take them from their files.
 
 use std::env;
 use std::path::PathBuf;
@@ -13,9 +13,15 @@ fn main() -> Result<()> {
     let target_dir = guests::target_dir_from_out_dir(&out_dir);
     let components = guests::build(PLUGINS, &target_dir)?;
     guests::rerun_if_changed(PLUGINS, &target_dir)?;
+    let bundled = guests::build(guests::BUNDLED, &target_dir)?;
+    guests::rerun_if_changed(guests::BUNDLED, &target_dir)?;
     println!("cargo::rerun-if-changed=build.rs");
     println!("cargo::rustc-env=WEBHOOK={}", components[0].display());
     println!("cargo::rustc-env=ADVISER={}", components[1].display());
     println!("cargo::rustc-env=RULEBREAKER={}", components[2].display());
+    for (package, component) in guests::BUNDLED.iter().zip(bundled) {
+        let name = package.trim_start_matches("metricast-").to_uppercase().replace('-', "_");
+        println!("cargo::rustc-env={name}={}", component.display());
+    }
     Ok(())
 }
