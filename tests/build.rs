@@ -1,4 +1,4 @@
-//! Builds the plugins that only tests use, and says where the bundled ones are: other hosts take them from their files.
+//! Builds the guests that only tests use, and says where the bundled ones are: other hosts take them from their files.
 
 use std::env;
 use std::path::PathBuf;
@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use anyhow::{Context as _, Result};
 use xtask::guests;
 
-const PLUGINS: &[&str] = &["metricast-webhook", "metricast-adviser", "metricast-rulebreaker"];
+const PLUGINS: &[&str] = &["metricast-webhook", "metricast-adviser", "metricast-rulebreaker", "metricast-spin-app"];
 
 fn main() -> Result<()> {
     let out_dir = PathBuf::from(env::var_os("OUT_DIR").context("cargo sets OUT_DIR")?);
@@ -19,6 +19,7 @@ fn main() -> Result<()> {
     println!("cargo::rustc-env=WEBHOOK={}", components[0].display());
     println!("cargo::rustc-env=ADVISER={}", components[1].display());
     println!("cargo::rustc-env=RULEBREAKER={}", components[2].display());
+    println!("cargo::rustc-env=SPIN_APP={}", components[3].display());
     for (package, component) in guests::BUNDLED.iter().zip(bundled) {
         let name = package.trim_start_matches("metricast-").to_uppercase().replace('-', "_");
         println!("cargo::rustc-env={name}={}", component.display());
