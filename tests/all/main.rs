@@ -5,6 +5,7 @@ mod backfill;
 mod cli;
 mod conformance;
 mod elasticsearch;
+mod hosts;
 mod ingest;
 mod input;
 mod input_limits;
