@@ -3,6 +3,7 @@
 
 mod backfill;
 mod cli;
+mod compose;
 mod conformance;
 mod elasticsearch;
 mod hosts;
