@@ -10,11 +10,13 @@
 //!   allow, and believes nothing that they say before it was checked;
 //! - [`scrape`] shows what a plugin exposes;
 //! - [`conformance`] holds a plugin against the contract;
+//! - [`compose`] makes one portable component of several plugins, or a service of one;
 //! - [`pipeline`] puts these together as a [`config`] says, and [`cli`] is the command in front of it.
 
 mod bindings;
 pub mod cli;
 pub mod clock;
+pub mod compose;
 pub mod config;
 pub mod conformance;
 pub mod delivery;

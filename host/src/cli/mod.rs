@@ -9,6 +9,7 @@ mod check;
 mod chunks;
 mod client;
 mod completions;
+mod compose;
 mod conformance;
 mod deliver;
 mod exit;
@@ -103,6 +104,7 @@ enum Command {
     Plugins(plugins::Plugins),
     Inspect(inspect::Inspect),
     Conformance(conformance::Conformance),
+    Compose(compose::Compose),
     Completions(completions::Completions),
 }
 
@@ -121,6 +123,7 @@ impl Command {
             Self::Plugins(plugins::Plugins {}) => plugins::Plugins::run(),
             Self::Inspect(command) => command.run(terminal),
             Self::Conformance(command) => command.run(terminal),
+            Self::Compose(command) => command.run(terminal),
             Self::Completions(command) => command.run(&mut Cli::command()),
         }
     }

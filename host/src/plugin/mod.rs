@@ -37,7 +37,9 @@ pub use instance::{Instance, OpenOptions};
 pub use load::{LoadError, LoadProblem};
 pub(crate) use log::Identity;
 pub use runtime::PluginRuntime;
+pub(crate) use source::Bundled;
 pub use source::{PluginSource, SourceError, bundled};
+pub(crate) use surface::is_provided;
 pub use types::{
     Description, Exposition, Finding, Flushed, LateRejection, Profile, PublishError, Receipt, Rejection, Saved,
     Snippet, Verdict,
