@@ -16,6 +16,8 @@ pub(crate) fn told(response: &Response) -> String {
     if let (300..=399, Some(there)) = (status, response.header("location")) {
         return shortened(format!("{status} it points to {there}, and redirects are not followed"));
     }
+    // Go's servers say "404 page not found".
+    let text = text.strip_prefix(&format!("{status} ")).unwrap_or(&text);
     if text.is_empty() { status.to_string() } else { shortened(format!("{status} {text}")) }
 }
 
@@ -51,6 +53,7 @@ mod tests {
         assert_eq!(told(&response(400, br#"{"status":"error","error":"no org id"}"#)), "400 no org id");
         assert_eq!(told(&response(400, b"out of order sample\n")), "400 out of order sample");
         assert_eq!(told(&response(503, b"")), "503");
+        assert_eq!(told(&response(404, b"404 page not found\n")), "404 page not found");
         assert_eq!(told(&response(500, b"\x08\x0d\x12\x10invalid delta sum")), "500 invalid delta sum");
         let long = told(&response(500, "ä".repeat(400).as_bytes()));
         assert!(long.len() <= LONGEST + '…'.len_utf8() && long.ends_with('…'), "{long}");

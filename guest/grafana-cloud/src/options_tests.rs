@@ -186,3 +186,14 @@ fn the_token_is_in_no_text() {
     let texts = [format!("{config:?}"), format!("{:?}", config.options(Signal::Metrics).unwrap())];
     assert!(texts.iter().all(|text| !text.contains("hunter2")), "{texts:?}");
 }
+
+#[test]
+fn the_page_tells_every_key() {
+    let page = include_str!("../../../docs/grafana-cloud.md");
+    let schema: Value = serde_json::from_str(SCHEMA).unwrap();
+    for key in schema["properties"].as_object().unwrap().keys() {
+        let rows = page.lines().filter(|line| line.starts_with("| `"));
+        let told = rows.filter_map(|row| row.split('|').nth(1)).any(|cell| cell.contains(&format!("`{key}`")));
+        assert!(told, "{key}");
+    }
+}
