@@ -263,6 +263,20 @@ fn a_large_body_goes_in_pieces_in_the_order_of_its_lines() {
 }
 
 #[test]
+fn time_is_lost_by_what_fails_and_not_by_what_takes_long() {
+    let lines = [GOOD; 20_000].join("\n");
+    let stub = Stub { takes: Duration::from_secs(3), ..Stub::default() };
+    let receipts = (0..10).map(|_| Ok(again(&[], 1_000))).chain([Err(away(None))]);
+    stub.receipts.borrow_mut().extend(receipts);
+    assert_eq!(post(&Service::new(&stub), &lines).status, 200);
+    assert_eq!(stub.calls.borrow().len(), 21);
+    stub.calls.borrow_mut().clear();
+    stub.receipts.borrow_mut().extend(std::iter::repeat_n(Err(away(None)), 9));
+    assert_eq!(post(&Service::new(&stub), &lines).status, 503);
+    assert_eq!(stub.calls.borrow().len(), 4, "three seconds each, and pauses");
+}
+
+#[test]
 fn a_receipt_that_does_not_add_up_is_no_200() {
     for receipt in [again(&[], 2), again(&[0, 0], 0), again(&[7], 0), again(&[], 0)] {
         let stub = Stub::default();
