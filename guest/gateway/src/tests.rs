@@ -266,7 +266,7 @@ fn a_large_body_goes_in_pieces_in_the_order_of_its_lines() {
 
 #[test]
 fn time_is_lost_by_what_fails_and_not_by_what_takes_long() {
-    let lines = [GOOD; 20_000].join("\n");
+    let lines = vec![GOOD; 20_000].join("\n");
     let stub = Stub { takes: Duration::from_secs(3), ..Stub::default() };
     let receipts = (0..10).map(|_| Ok(again(&[], 1_000))).chain([Err(away(None))]);
     stub.receipts.borrow_mut().extend(receipts);
