@@ -12,6 +12,7 @@ mod input;
 mod input_limits;
 mod over_time;
 mod plugin;
+mod plugin_python;
 mod prometheus;
 mod readme;
 mod servers;

@@ -125,7 +125,7 @@ impl<S: Surroundings> Service<S> {
             self.open.replace(Some(open));
             return counts.answer();
         };
-        let trouble = Trouble::of(error).told(|text| open.config.hide(text));
+        let trouble = told_of(error, &open.config);
         if open.profile.stateful && !touched {
             self.open.replace(Some(open));
         } else if touched {
@@ -149,7 +149,7 @@ impl<S: Surroundings> Service<S> {
         let publisher = self
             .surroundings
             .open(config.json())
-            .map_err(|error| Trouble::of(error).told(|text| told_opening(&config.hide(text), is_given)))?;
+            .map_err(|error| told_of(error, &config).told(|text| told_opening(text, is_given)))?;
         let profile = publisher.profile();
         Ok(Open { publisher, profile, config, epoch: epoch::named(self.surroundings.random()), next: 0 })
     }
@@ -163,7 +163,7 @@ impl<S: Surroundings> Service<S> {
         let checked = self.config().and_then(|(config, is_given)| {
             self.surroundings
                 .check(config.json())
-                .map_err(|error| Trouble::of(error).told(|text| told_opening(&config.hide(text), is_given)))
+                .map_err(|error| told_of(error, &config).told(|text| told_opening(text, is_given)))
         });
         let (name, version) = self.surroundings.plugin();
         match checked {
@@ -190,6 +190,15 @@ impl<S: Surroundings> Service<S> {
 
 fn wrong_method(head: &Head, allow: &'static str, instead: &'static str) -> Problem {
     Problem::WrongMethod { method: head.method.clone(), allow, instead }
+}
+
+/// In the publisher's words, without secrets.
+fn told_of(error: PublishError, config: &Config) -> Trouble {
+    let is_refused = matches!(error, PublishError::Unauthorized(_));
+    Trouble::of(error).told(|text| {
+        let text = config.hide(text);
+        if is_refused { config.name_keys(&text) } else { text }
+    })
 }
 
 fn told_opening(text: &str, is_given: bool) -> String {

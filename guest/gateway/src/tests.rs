@@ -187,19 +187,21 @@ fn what_is_given_up_late_is_listed_once_a_line_and_leg() {
 fn faults_that_only_a_person_puts_right_name_the_key_and_no_secret() {
     let variables = [(VARIABLE, r#"{"api_key": "hunter2"}"#.to_owned())].into();
     let mut stub = Stub { variables, ..Stub::default() };
-    for (error, status) in [
-        (PublishError::Unauthorized("api_key: hunter2 is refused".to_owned()), 502),
-        (PublishError::Misconfigured("api_key: hunter2 is refused".to_owned()), 500),
-        (PublishError::Internal("api_key: hunter2 is refused".to_owned()), 500),
+    let text = "the cluster refuses hunter2";
+    let (hidden, named) = ("the cluster refuses ***", "the cluster refuses ***; the credentials are those of api_key");
+    for (error, status, told) in [
+        (PublishError::Unauthorized(text.to_owned()), 502, named),
+        (PublishError::Misconfigured(text.to_owned()), 500, hidden),
+        (PublishError::Internal(text.to_owned()), 500, hidden),
     ] {
         stub.opening = Some(error.clone());
         let answer = post(&Service::new(&stub), GOOD);
-        assert_eq!((answer.status, &answer.value()["detail"]), (status, &json!("api_key: *** is refused")));
+        assert_eq!((answer.status, &answer.value()["detail"]), (status, &json!(told)));
         assert_eq!(ask(&Service::new(&stub), "GET", "/healthz").status, status);
         stub.opening = None;
         stub.receipts.replace(std::iter::repeat_n(Err(error), 9).collect());
         let answer = post(&Service::new(&stub), GOOD);
-        let detail = "api_key: *** is refused; nothing of the body is known to be stored: send it again";
+        let detail = format!("{told}; nothing of the body is known to be stored: send it again");
         assert_eq!((answer.status, &answer.value()["detail"]), (status, &json!(detail)));
         assert!(stub.logged.borrow().iter().all(|line| !line.contains("hunter2")));
     }
@@ -260,6 +262,20 @@ fn a_large_body_goes_in_pieces_in_the_order_of_its_lines() {
         .map(|(_, offsets, _)| (offsets.len(), offsets.iter().min().copied(), offsets.iter().max().copied()))
         .collect();
     assert_eq!(pieces, [(1000, Some(0), Some(999)), (1000, Some(1000), Some(1999)), (500, Some(2000), Some(2499))]);
+}
+
+#[test]
+fn time_is_lost_by_what_fails_and_not_by_what_takes_long() {
+    let lines = vec![GOOD; 20_000].join("\n");
+    let stub = Stub { takes: Duration::from_secs(3), ..Stub::default() };
+    let receipts = (0..10).map(|_| Ok(again(&[], 1_000))).chain([Err(away(None))]);
+    stub.receipts.borrow_mut().extend(receipts);
+    assert_eq!(post(&Service::new(&stub), &lines).status, 200);
+    assert_eq!(stub.calls.borrow().len(), 21);
+    stub.calls.borrow_mut().clear();
+    stub.receipts.borrow_mut().extend(std::iter::repeat_n(Err(away(None)), 9));
+    assert_eq!(post(&Service::new(&stub), &lines).status, 503);
+    assert_eq!(stub.calls.borrow().len(), 3, "three seconds each, and pauses");
 }
 
 #[test]
