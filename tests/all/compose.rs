@@ -309,6 +309,9 @@ fn what_a_service_cannot_have_is_told() {
     write("port = 9464\n");
     let state = told("prometheus");
     assert!(state.contains("prometheus keeps state") && state.contains("--max-instance-reuse-count"), "{state}");
+    composed(&folder, &["elasticsearch", "prometheus"], "both.wasm");
+    let state = refused(&folder, &["--serve", "./both.wasm", "-o", "s.wasm"]);
+    assert!(state.contains("prometheus (in ./both.wasm) keeps state"), "{state}");
     let several = refused(&folder, &["--serve", "prometheus", "elasticsearch", "-o", "s.wasm"]);
     assert!(several.contains("compose prometheus and elasticsearch first"), "{several}");
     let none = refused(&folder, &["--serve", "elasticsearch", "--config", "none.toml", "-o", "s.wasm"]);
