@@ -43,6 +43,7 @@ fn refused(folder: &TempDir, arguments: &[&str]) -> String {
 /// A running metricast with a composite, the authority of its ingest and of its scrapes.
 fn running(plugin: &Path, listen: Option<u16>, entries: &str) -> (Metricast, String) {
     let ingest = format!("127.0.0.1:{}", ports::free());
+    let plugin = plugin.display().to_string();
     let listen = listen.map_or_else(String::new, |port| format!("listen = \"127.0.0.1:{port}\"\n"));
     let config = format!(
         "[ingest]\nlisten = \"{ingest}\"\n\n[[publishers]]\nname = \"all\"\nplugin = {plugin:?}\n{listen}\
@@ -182,12 +183,26 @@ fn a_composites_config_is_judged_entry_by_entry() {
         String::from_utf8_lossy(&output.stderr).into_owned()
     };
     let missing = told(&both, "{}");
-    assert!(missing.contains("there are 1 entries"), "{missing}");
+    assert!(missing.contains("it has 1 entry. It is a list"), "{missing}");
     assert!(missing.contains("in this order: prometheus, elasticsearch"), "{missing}");
     let scheme = told(&both, "{}, { hosts = [\"localhost:9200\"], index_prefix = \"p\" }");
     assert!(scheme.contains("publishers[1].hosts[0]") && scheme.contains("metricast.toml:4:"), "{scheme}");
     let nested = told(&three, "{ url = \"http://127.0.0.1:9/\" }, {}, { host = [] }");
     assert!(nested.contains("publishers[2].host"), "{nested}");
+}
+
+#[test]
+fn a_composite_keeps_the_contract() {
+    let stub = Stub::start(|_| Answer::empty(204));
+    let folder = tempfile::tempdir().unwrap();
+    let three = composed(&folder, &["prometheus", WEBHOOK, WEBHOOK], "three.wasm");
+    let config = folder.path().join("three.json");
+    let url = format!("{{\"url\": \"{}/in\"}}", stub.url());
+    fs::write(&config, format!("{{\"publishers\": [{{}}, {url}, {url}]}}")).unwrap();
+    let output = metricast::output(["conformance", three.to_str().unwrap(), "--config", config.to_str().unwrap()]);
+    let out = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success(), "{out}{}", String::from_utf8_lossy(&output.stderr));
+    assert!(out.contains("0 broken, 0 not judged"), "{out}");
 }
 
 #[test]
@@ -294,6 +309,9 @@ fn what_a_service_cannot_have_is_told() {
     write("port = 9464\n");
     let state = told("prometheus");
     assert!(state.contains("prometheus keeps state") && state.contains("--max-instance-reuse-count"), "{state}");
+    composed(&folder, &["elasticsearch", "prometheus"], "both.wasm");
+    let state = refused(&folder, &["--serve", "./both.wasm", "-o", "s.wasm"]);
+    assert!(state.contains("prometheus (in ./both.wasm) keeps state"), "{state}");
     let several = refused(&folder, &["--serve", "prometheus", "elasticsearch", "-o", "s.wasm"]);
     assert!(several.contains("compose prometheus and elasticsearch first"), "{several}");
     let none = refused(&folder, &["--serve", "elasticsearch", "--config", "none.toml", "-o", "s.wasm"]);

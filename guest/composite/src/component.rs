@@ -139,7 +139,7 @@ impl GuestPublisher for Open {
     }
 
     fn snapshot(&self) -> Option<Saved> {
-        self.0.borrow().snapshot()
+        Some(self.0.borrow().snapshot())
     }
 
     fn scrape(&self, accept: String) -> Option<Exposition> {

@@ -3,8 +3,9 @@
 //! - A batch is taken when each leg took it or has room to let it wait: room is asked of both before either gets
 //!   anything, so that a batch that is put off was given to none. A rejection is in the receipt where the leg said so at
 //!   once, and in `flushed` where the records had waited.
-//! - Where a leg keeps state, so does the composite, and what waits is part of it: a snapshot holds all records of the
-//!   calls that were answered. Records below its `next-offset` come again after a restore and are not given again.
+//! - It keeps state whatever its legs are like, for what waits is state: a snapshot holds all records of the calls that
+//!   were answered. Records below its `next-offset` that come again after a restore are not given again. That it is so in
+//!   every case keeps the profile the same whether a leg's backend is there at the start or not.
 //! - A leg that cannot be opened because its backend is away is opened later, as long as the other one is open.
 
 use std::time::Duration;
@@ -117,9 +118,9 @@ impl Composite {
         self.told(sent, false)
     }
 
-    /// The state of both legs and what waits for them; none where no leg keeps any.
-    pub fn snapshot(&self) -> Option<Saved> {
-        self.profile.stateful.then(|| state::write(&self.sides, &self.late, self.next_offset))
+    /// The state of both legs and what waits for them.
+    pub fn snapshot(&self) -> Saved {
+        state::write(&self.sides, &self.late, self.next_offset)
     }
 
     /// What the leg exposes that has something to scrape.
@@ -130,7 +131,7 @@ impl Composite {
     /// The records that were not answered for before, with their places, where these are not all.
     fn new_records(&self, batch: &Batch) -> Result<Option<(Batch, Vec<u32>)>, PublishError> {
         let is_new = |offset: &u64| *offset >= self.next_offset;
-        if !self.profile.stateful || batch.epoch.is_empty() || batch.offsets.iter().all(is_new) {
+        if batch.epoch.is_empty() || batch.offsets.iter().all(is_new) {
             return Ok(None);
         }
         let places: Vec<u32> =
@@ -259,13 +260,10 @@ fn combined(profiles: [Option<Profile>; 2]) -> Result<Profile, PublishError> {
                 .to_owned(),
         ));
     }
-    let all_open = profiles.iter().all(Option::is_some);
-    let stateful = !all_open || known().any(|profile| profile.stateful);
-    let instances = known().map(|profile| profile.max_instances).min().unwrap_or(1);
-    let own = if all_open { RETRY_MS } else { UNKNOWN_MS };
+    let own = if profiles.iter().all(Option::is_some) { RETRY_MS } else { UNKNOWN_MS };
     Ok(Profile {
-        stateful,
-        max_instances: if stateful { 1 } else { instances },
+        stateful: true,
+        max_instances: 1,
         flush_interval_ms: Some(known().filter_map(|profile| profile.flush_interval_ms).min().unwrap_or(own)),
         scrapes: known().any(|profile| profile.scrapes),
     })

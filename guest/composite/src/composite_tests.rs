@@ -210,10 +210,9 @@ fn two_legs_that_are_scraped_are_refused_and_one_answers() {
 #[test]
 fn a_profile_is_that_of_both() {
     let often = |ms| Profile { flush_interval_ms: Some(ms), ..STATELESS };
-    let few = Profile { max_instances: 2, ..often(5000) };
-    let both = both_of(Script::new("a").with_profile(few), Script::new("b").with_profile(often(15_000)));
-    let expected = Profile { stateful: false, max_instances: 2, flush_interval_ms: Some(5000), scrapes: false };
-    assert_eq!(both.composite.profile(), expected);
+    let both = both_of(Script::new("a").with_profile(often(5000)), Script::new("b").with_profile(often(15_000)));
+    let expected = Profile { stateful: true, max_instances: 1, flush_interval_ms: Some(5000), scrapes: false };
+    assert_eq!(both.composite.profile(), expected, "what waits is state, whatever the legs are like");
     assert_eq!(both_of(Script::new("a"), Script::new("b")).composite.profile().flush_interval_ms, Some(1000));
 }
 
@@ -222,7 +221,6 @@ fn a_leg_that_cannot_be_opened_yet_holds_nothing_up() {
     let (a, b) = (Script::new("a"), Script::new("b"));
     b.open_fails(unavailable("refused"));
     let mut both = both_of(a, b);
-    assert!(both.composite.profile().stateful, "nobody knows yet, so what waits is in a snapshot");
     assert_eq!(both.publish(0..3).accepted, 3);
     assert_eq!((both.a.taken(), both.b.calls()), (once(0..3), 0));
     both.settle();
@@ -291,7 +289,7 @@ fn a_snapshot_holds_what_waits_and_records_that_come_again_are_given_to_no_leg()
     both.clock.step(Duration::from_secs(1));
     both.b.away(1);
     both.publish(4..6);
-    let saved = both.composite.snapshot().unwrap();
+    let saved = both.composite.snapshot();
     assert_eq!(saved.next_offset, 6);
     // It dies after more records, and another one takes its place.
     both.publish(6..8);
@@ -310,7 +308,7 @@ fn no_part_of_a_state_and_no_state_of_others_is_taken_for_a_state() {
     let mut both = both_of(Script::new("a").with_profile(STATEFUL), Script::new("b"));
     both.b.away(1);
     both.publish(0..3);
-    let saved = both.composite.snapshot().unwrap();
+    let saved = both.composite.snapshot();
     let refused = |saved: &Saved| match open(&both.a, &both.b, Some(saved), &both.clock) {
         Err(PublishError::StateIncompatible(text)) => text,
         Err(error) => panic!("{error:?}"),

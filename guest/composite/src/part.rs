@@ -134,7 +134,8 @@ pub fn split(config: &str, parts: &[Part; 2]) -> Result<[String; 2], PublishErro
     let entries = entries.ok_or_else(|| wrong(format!("{PUBLISHERS}: is not there. {}", wanted(parts))))?;
     let legs: usize = parts.iter().map(|part| part.names.len()).sum();
     if entries.len() != legs {
-        return Err(wrong(format!("{PUBLISHERS}: there are {} entries. {}", entries.len(), wanted(parts))));
+        let count = if entries.len() == 1 { "1 entry".to_owned() } else { format!("{} entries", entries.len()) };
+        return Err(wrong(format!("{PUBLISHERS}: it has {count}. {}", wanted(parts))));
     }
     if let Some(index) = entries.iter().position(|entry| !entry.is_object()) {
         return Err(wrong(format!("{PUBLISHERS}[{index}]: a table is wanted, the config of one plugin")));
@@ -179,7 +180,7 @@ mod tests {
     fn what_is_no_such_list_is_told_what_is_wanted() {
         let wanted = "It is a list with the config of each of the 3 plugins, in this order: a, b, c";
         assert_eq!(fault("{}"), format!("publishers: is not there. {wanted}"));
-        assert_eq!(fault(r#"{"publishers": [{}]}"#), format!("publishers: there are 1 entries. {wanted}"));
+        assert_eq!(fault(r#"{"publishers": [{}]}"#), format!("publishers: it has 1 entry. {wanted}"));
         assert_eq!(
             fault(r#"{"publisher": []}"#),
             format!("publisher: no such key; did you mean \"publishers\"? {wanted}")

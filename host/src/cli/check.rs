@@ -85,7 +85,9 @@ impl Check {
 /// Keys of `[defaults]` that no publisher takes.
 fn unused(config: &Checked, prepared: &[Prepared], terminal: &Terminal) {
     for key in config.shared.written() {
-        let is_given = |given: &str| given.split('.').next() == Some(key);
+        // Of a composite's entry: `publishers[1].labels.team`.
+        let own = |given: &str| given.split_once("].").map_or(given.to_owned(), |(_, own)| own.to_owned());
+        let is_given = |given: &str| own(given).split('.').next() == Some(key);
         let has = |publisher: &Publisher| publisher.config.get(key).is_some();
         let given = prepared.iter().any(|prepared| prepared.given.iter().any(|given| is_given(&given.key)));
         if !given && !config.publishers.iter().any(has) {

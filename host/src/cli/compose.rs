@@ -49,8 +49,8 @@ pub(super) struct Compose {
     /// publisher that uses the plugin. Without it the service reads the environment variable `METRICAST_CONFIG`
     #[arg(long, value_name = "FILE", requires = "serve")]
     config: Option<PathBuf>,
-    /// Make a service of a plugin that keeps state: the host will keep one instance, as `wasmtime serve` does with
-    /// --max-concurrent-requests 1 --max-instance-reuse-count 1000000000 --idle-instance-timeout 1000000000
+    /// Make a service of a plugin that keeps state, for a host that keeps one instance for all requests, as Node.js by
+    /// jco does. Most make a new one for each request
     #[arg(long, requires = "serve")]
     keeps_instance: bool,
 }
@@ -123,11 +123,12 @@ impl Compose {
         }
         if let Some(stateful) = opened.stateful(workshop).await? {
             bail!(
-                "{stateful} keeps state, such as counts, and hosts make a new instance for each request unless they are \
-                 told otherwise: it would begin at nothing each time. Where the host keeps one instance for all \
-                 requests, say so with --keeps-instance. `wasmtime serve` does with --max-concurrent-requests 1 \
-                 --max-instance-reuse-count 1000000000 --idle-instance-timeout 1000000000, until it ends; wasmCloud's \
-                 `wash dev` does not. `metricast run` keeps state in any case"
+                "{stateful} keeps state, such as counts, and most hosts make a new instance for each request: it would \
+                 begin at nothing each time. For a host that keeps one instance for all requests, as Node.js by jco does, \
+                 say so with --keeps-instance. `wasmtime serve` uses one again with --max-instance-reuse-count and \
+                 --idle-instance-timeout, and makes others beside it where requests meet, even with \
+                 --max-concurrent-requests 1; wasmCloud's `wash dev` makes one for each request. `metricast run` keeps \
+                 state in any case"
             );
         }
         Ok(())

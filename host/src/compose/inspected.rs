@@ -48,15 +48,34 @@ impl Inspected {
         legs.map_or_else(Vec::new, |(_, names)| names.split(',').collect())
     }
 
-    /// The first plugin in it that is known to be so; of a composite that cannot be opened, bundled ones are known.
-    async fn is_there(
-        &self,
-        workshop: &Workshop,
-        is_so: impl Fn(&Profile) -> bool + Copy,
-    ) -> Result<Option<String>, LoadError> {
-        if let Some(profile) = &self.profile {
-            return Ok(is_so(profile).then(|| self.source.to_string()));
+    /// Which plugin in it is known to have something to scrape.
+    async fn scraped(&self, workshop: &Workshop) -> Result<Option<String>, LoadError> {
+        match &self.profile {
+            Some(profile) => Ok(profile.scrapes.then(|| self.source.to_string())),
+            None => self.leg(workshop, |profile| profile.scrapes).await,
         }
+    }
+
+    /// Which plugin in it is known to keep state between calls. A composite itself keeps what waits, which is nothing
+    /// once a gateway says that all is taken: it goes by its legs.
+    ///
+    /// # Errors
+    /// Where a bundled plugin cannot be loaded.
+    pub async fn stateful(&self, workshop: &Workshop) -> Result<Option<String>, LoadError> {
+        if self.legs().is_empty() {
+            return Ok(self.profile.filter(|profile| profile.stateful).map(|_| self.source.to_string()));
+        }
+        self.leg(workshop, |profile| profile.stateful).await
+    }
+
+    /// Whether something in it is neither known to keep state nor known not to.
+    pub fn may_be_stateful(&self) -> bool {
+        let is_unknown = !self.legs().is_empty() || self.profile.is_none();
+        is_unknown && !self.names().into_iter().all(|name| STATELESS.contains(&name))
+    }
+
+    /// The first leg of a composite that is known to be so: bundled plugins are.
+    async fn leg(&self, workshop: &Workshop, is_so: fn(&Profile) -> bool) -> Result<Option<String>, LoadError> {
         for name in self.legs() {
             let Some(name) = bundled().find(|known| *known == name) else { continue };
             let leg = Self::open(workshop, &PluginSource::Bundled(name), "{}").await?;
@@ -65,20 +84,6 @@ impl Inspected {
             }
         }
         Ok(None)
-    }
-
-    /// Which plugin in it is known to keep state between calls.
-    ///
-    /// # Errors
-    /// Where a bundled plugin cannot be loaded.
-    pub async fn stateful(&self, workshop: &Workshop) -> Result<Option<String>, LoadError> {
-        self.is_there(workshop, |profile| profile.stateful).await
-    }
-
-    /// Whether nothing in it is known to keep state, and nothing is sure not to.
-    pub fn may_be_stateful(&self) -> bool {
-        let is_sure = |name: &str| STATELESS.contains(&name);
-        self.profile.is_none() && !self.names().into_iter().all(is_sure)
     }
 }
 
@@ -90,7 +95,7 @@ impl Inspected {
 pub async fn refuse_two_scraped(workshop: &Workshop, plugins: &[Inspected]) -> Result<(), ComposeError> {
     let mut scraped: Option<String> = None;
     for plugin in plugins {
-        match (plugin.is_there(workshop, |profile| profile.scrapes).await?, &scraped) {
+        match (plugin.scraped(workshop).await?, &scraped) {
             (Some(second), Some(first)) => return Err(ComposeError::TwoScraped(first.clone(), second)),
             (Some(first), None) => scraped = Some(first),
             (None, _) => {}

@@ -126,9 +126,16 @@ fn out_of_whole(path: &Path, plugin: &Plugin, source: &PluginSource) -> Result<V
     let given = checked.shared.fill(&plugin.description().config_schema, &mut settings);
     // What this machine is called says nothing of where the service will run.
     for given in given.iter().filter(|given| !given.written) {
-        settings.as_object_mut().and_then(|settings| settings.remove(&given.key));
+        remove(&mut settings, &given.key);
     }
     Ok(settings)
+}
+
+/// Takes a key away: `host`, or of a composite's entry `publishers[1].host`.
+fn remove(settings: &mut Value, path: &str) {
+    let pointer = format!("/{}", path.replace(['.', '['], "/").replace(']', ""));
+    let Some((table, key)) = pointer.rsplit_once('/') else { return };
+    settings.pointer_mut(table).and_then(Value::as_object_mut).and_then(|table| table.remove(key));
 }
 
 fn same_plugin(one: &PluginSource, other: &PluginSource) -> bool {
@@ -183,6 +190,15 @@ mod tests {
         assert!(is_whole(&json!({ "publishers": [{ "name": "s", "plugin": "elasticsearch" }] })));
         assert!(!is_whole(&json!({ "publishers": [{ "hosts": [] }, {}] })));
         assert!(!is_whole(&json!({})));
+    }
+
+    #[test]
+    fn keys_are_taken_away_at_the_top_and_in_entries() {
+        let mut settings = json!({ "host": "a", "publishers": [{}, { "host": "b", "x": 1 }] });
+        for path in ["host", "publishers[1].host", "publishers[7].host", "none"] {
+            remove(&mut settings, path);
+        }
+        assert_eq!(settings, json!({ "publishers": [{}, { "x": 1 }] }));
     }
 
     #[test]

@@ -13,6 +13,8 @@ use super::places::Places;
 
 /// References and alternatives that are followed to tell what a setting takes.
 const MAX_HOPS: usize = 16;
+/// The key of a composite's settings that has those of its plugins.
+const ENTRIES: &str = "publishers";
 /// Bytes of the digest in an instance's name: eight hexadecimal digits.
 const SHORT: usize = 4;
 
@@ -43,34 +45,55 @@ impl SharedSettings {
         Self { values, places }
     }
 
-    /// Puts into a publisher's settings what its plugin takes and they do not say, and tells what that was.
+    /// Puts into a publisher's settings what its plugin takes and they do not say, and tells what that was. The entries of
+    /// a composite get what the plugin of each takes.
     pub fn fill(&self, schema: &Value, settings: &mut Value) -> Vec<Given> {
         let mut given = Vec::new();
-        let Some(settings) = settings.as_object_mut() else { return given };
-        for (key, value) in &self.values {
-            let takes = &schema["properties"][key];
-            match value {
-                Value::Object(texts) if takes_texts(schema, takes) => {
-                    let own = settings.entry(key).or_insert_with(|| Value::Object(Map::new()));
-                    let Some(own) = own.as_object_mut() else { continue };
-                    for (name, text) in texts.iter().filter(|(name, _)| !name.is_empty()) {
-                        self.give(&format!("{key}.{name}"), name, text, own, &mut given);
-                    }
-                }
-                Value::String(_) if takes_text(schema, takes, 0) => self.give(key, key, value, settings, &mut given),
-                _ => {}
-            }
+        self.fill_table(schema, schema, "", settings, &mut given);
+        let entries = schema["properties"][ENTRIES]["prefixItems"].as_array().into_iter().flatten();
+        let own = settings.get_mut(ENTRIES).and_then(Value::as_array_mut).into_iter().flatten();
+        for (index, (schema_of, entry)) in entries.zip(own).enumerate() {
+            self.fill_table(schema, schema_of, &format!("{ENTRIES}[{index}]."), entry, &mut given);
         }
         given
     }
 
-    fn give(&self, path: &str, key: &str, value: &Value, into: &mut Map<String, Value>, given: &mut Vec<Given>) {
+    fn fill_table(&self, root: &Value, schema: &Value, above: &str, settings: &mut Value, given: &mut Vec<Given>) {
+        let Some(settings) = settings.as_object_mut() else { return };
+        for (key, value) in &self.values {
+            let takes = &schema["properties"][key];
+            let mut give = |path: &str, key: &str, value: &Value, into: &mut Map<String, Value>| {
+                self.give(above, path, (key, value), into, given);
+            };
+            match value {
+                Value::Object(texts) if takes_texts(root, takes) => {
+                    let own = settings.entry(key).or_insert_with(|| Value::Object(Map::new()));
+                    let Some(own) = own.as_object_mut() else { continue };
+                    for (name, text) in texts.iter().filter(|(name, _)| !name.is_empty()) {
+                        give(&format!("{key}.{name}"), name, text, own);
+                    }
+                }
+                Value::String(_) if takes_text(root, takes, 0) => give(key, key, value, settings),
+                _ => {}
+            }
+        }
+    }
+
+    /// Puts in what is at `path` of `[defaults]`, for settings that stand below `above`.
+    fn give(
+        &self,
+        above: &str,
+        path: &str,
+        (key, value): (&str, &Value),
+        into: &mut Map<String, Value>,
+        given: &mut Vec<Given>,
+    ) {
         if into.contains_key(key) {
             return;
         }
         into.insert(key.to_owned(), value.clone());
         let text = value.as_str().unwrap_or_default().to_owned();
-        given.push(Given { key: path.to_owned(), value: text, written: self.places.has(path) });
+        given.push(Given { key: format!("{above}{path}"), value: text, written: self.places.has(path) });
     }
 
     /// The keys that the file has: `service`, `labels`.
@@ -155,6 +178,17 @@ mod tests {
         assert_eq!(given, ["host", "service"]);
         let (settings, given) = filled(&schema, &json!({ "service": "own", "host": { "secret": "env:H" } }));
         assert_eq!((settings["service"].as_str(), given), (Some("own"), Vec::<String>::new()));
+    }
+
+    #[test]
+    fn the_entries_of_a_composite_get_what_the_plugin_of_each_takes() {
+        let text = json!({ "type": "string" });
+        let entries = json!([{ "properties": { "service": text } }, { "properties": { "host": text } }]);
+        let schema = json!({ "properties": { "publishers": { "type": "array", "prefixItems": entries } } });
+        let (settings, given) = filled(&schema, &json!({ "publishers": [{}, { "x": 1 }] }));
+        assert_eq!(settings, json!({ "publishers": [{ "service": "shop" }, { "host": "web-1", "x": 1 }] }));
+        assert_eq!(given, ["publishers[0].service", "publishers[1].host"]);
+        assert_eq!(filled(&schema, &json!({ "publishers": 7 })).0, json!({ "publishers": 7 }));
     }
 
     #[test]
