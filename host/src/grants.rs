@@ -3,26 +3,43 @@
 //! A plugin without I/O has clocks, random numbers and a place for log lines, and nothing else. The one thing that can
 //! be granted is HTTP to an origin: those that the user wrote in the plugin's own settings (the schema's `format: uri`
 //! says which values to read, and nothing more: a schema cannot grant what the user did not write), and those in
-//! `allow`.
+//! `allow`. A plugin that is part of this program may bring the origins of one service along, with the hosts below its
+//! domain.
 //!
 //! What the user wrote may lead to private and loopback addresses. Link-local, cloud metadata, multicast and unspecified
-//! addresses are reached only where the user wrote that very address: [`crate::egress`] holds names against that.
+//! addresses are reached only where the user wrote that very address: [`crate::egress`] holds names against that. What
+//! is granted by a domain leads to public addresses only.
 
 mod origin;
+mod own;
 mod schema;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use serde_json::Value;
 
 pub use origin::{Origin, OriginError};
+pub use own::Domain;
 
 /// What one publisher's plugin may reach.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Grants {
     origins: BTreeMap<Origin, String>,
+    domains: BTreeSet<Domain>,
 }
+
+/// To which addresses a granted name may lead, besides those that are nobody's backend.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reach {
+    /// Private and loopback ones too: the user wrote the name.
+    Any,
+    /// Those of the public internet.
+    Public,
+}
+
+/// Where the own grants of bundled plugins are said to come from.
+const OWN: &str = "the plugin itself";
 
 /// A value that names an origin in a way that cannot be granted.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -67,9 +84,31 @@ impl Grants {
         self
     }
 
+    /// Adds what the bundled plugin of this name brings along.
+    ///
+    /// # Panics
+    /// Never: a test reads every one of them.
+    #[must_use]
+    pub fn with_own_of(mut self, bundled: &str) -> Self {
+        let own = own::of(bundled);
+        self.domains.extend(own.domains);
+        let origins = own.origins.iter().map(|text| text.parse().expect("the own origins of plugins are valid"));
+        origins.fold(self, |grants, origin| grants.with_origin(origin, OWN))
+    }
+
+    /// To which addresses requests to this origin may lead; `None` where none may leave.
+    pub fn reach(&self, origin: &Origin) -> Option<Reach> {
+        let is_public = || self.domains.iter().any(|domain| domain.covers(origin));
+        match self.origins.get(origin) {
+            Some(by) if by != OWN => Some(Reach::Any),
+            Some(_) => Some(Reach::Public),
+            None => is_public().then_some(Reach::Public),
+        }
+    }
+
     /// Whether requests to this origin may leave.
     pub fn allows(&self, origin: &Origin) -> bool {
-        self.origins.contains_key(origin)
+        self.reach(origin).is_some()
     }
 
     /// The origins in order.
@@ -79,10 +118,12 @@ impl Grants {
 
     /// The grants in plain words, one a line.
     pub fn in_words(&self) -> Vec<String> {
-        if self.origins.is_empty() {
+        if self.origins.is_empty() && self.domains.is_empty() {
             return vec!["no network".to_owned()];
         }
-        self.origins.iter().map(|(origin, by)| format!("HTTP to {origin} (from {by})")).collect()
+        let origins = self.origins.iter().map(|(origin, by)| format!("HTTP to {origin} (from {by})"));
+        let domains = self.domains.iter().map(|domain| format!("HTTP to {} (from {OWN})", domain.pattern()));
+        origins.chain(domains).collect()
     }
 }
 
@@ -141,6 +182,25 @@ mod tests {
             "format": "uri", "default": "http://169.254.169.254", "const": "http://169.254.169.254",
         }}});
         assert_eq!(Grants::from_config(&schema, &json!({}), &[]).unwrap(), Grants::default());
+    }
+
+    #[test]
+    fn a_bundled_plugin_may_bring_the_hosts_of_one_service_along() {
+        let grants = Grants::default().with_own_of("grafana-cloud");
+        let reach = |grants: &Grants, text: &str| grants.reach(&text.parse().unwrap());
+        assert_eq!(reach(&grants, "https://grafana.com/api/orgs/acme/instances"), Some(Reach::Public));
+        assert_eq!(reach(&grants, "https://prometheus-us-central1.grafana.net"), Some(Reach::Public));
+        assert_eq!(reach(&grants, "https://grafana.com.evil.example"), None);
+        assert_eq!(
+            grants.in_words(),
+            [
+                "HTTP to https://grafana.com (from the plugin itself)",
+                "HTTP to https://*.grafana.net (from the plugin itself)",
+            ]
+        );
+        let written = grants.with_origin("https://mimir.grafana.net".parse().unwrap(), "endpoint");
+        assert_eq!(reach(&written, "https://mimir.grafana.net"), Some(Reach::Any), "the user wrote it");
+        assert_eq!(Grants::default().with_own_of("elasticsearch"), Grants::default());
     }
 
     #[test]

@@ -3,6 +3,7 @@
 
 mod backfill;
 mod cli;
+mod compose;
 mod conformance;
 mod elasticsearch;
 mod hosts;
@@ -11,6 +12,7 @@ mod input;
 mod input_limits;
 mod over_time;
 mod plugin;
+mod plugin_python;
 mod prometheus;
 mod readme;
 mod servers;

@@ -23,6 +23,8 @@ const HIDDEN: &str = "***";
 pub struct Config {
     json: String,
     secrets: Vec<String>,
+    /// Where they stand.
+    keys: Vec<String>,
 }
 
 /// Why there is none. Says nothing of what stands in it.
@@ -62,7 +64,7 @@ impl Config {
         let (place, text) = match (surroundings.settings(), variable()) {
             (Some(text), _) => ("the config in the component", text),
             (None, Some(text)) => ("the environment variable METRICAST_CONFIG", text),
-            (None, None) => return Ok((Self { json: "{}".to_owned(), secrets: Vec::new() }, false)),
+            (None, None) => return Ok((Self { json: "{}".to_owned(), secrets: Vec::new(), keys: Vec::new() }, false)),
         };
         let mut value: Value = serde_json::from_str(&text).map_err(|error| ConfigError::NoJson {
             place,
@@ -72,17 +74,26 @@ impl Config {
         if !value.is_object() {
             return Err(ConfigError::NoObject(place));
         }
-        let mut secrets = Vec::new();
-        fill(&mut value, "", &|name| surroundings.variable(name), &mut secrets)?;
+        let mut found = Found::default();
+        fill(&mut value, "", &|name| surroundings.variable(name), &mut found)?;
+        let Found { mut secrets, keys } = found;
         secrets.retain(|secret| secret.len() >= LEAST_SECRET);
         // A secret that holds another is hidden first.
         secrets.sort_by_key(|secret| std::cmp::Reverse(secret.len()));
-        Ok((Self { json: value.to_string(), secrets }, true))
+        Ok((Self { json: value.to_string(), secrets, keys }, true))
     }
 
     /// As the plugin takes it.
     pub fn json(&self) -> &str {
         &self.json
+    }
+
+    /// What a backend says that refuses the credentials, with the keys that they stand in.
+    pub fn name_keys(&self, text: &str) -> String {
+        match self.keys.join(", ").as_str() {
+            "" => format!("{text}; the config has no credentials"),
+            keys => format!("{text}; the credentials are those of {keys}"),
+        }
     }
 
     /// A text without the secrets.
@@ -97,26 +108,37 @@ fn is_secret(key: &str) -> bool {
     ["key", "secret", "token", "password", "bearer", "basic", "authorization"].iter().any(|word| key.contains(word))
 }
 
+/// The secrets of a config, and the paths of their keys.
+#[derive(Default)]
+struct Found {
+    secrets: Vec<String>,
+    keys: Vec<String>,
+}
+
 type Variable<'a> = &'a dyn Fn(&str) -> Option<String>;
 
-fn fill(value: &mut Value, path: &str, variable: Variable<'_>, secrets: &mut Vec<String>) -> Result<(), ConfigError> {
+fn fill(value: &mut Value, path: &str, variable: Variable<'_>, found: &mut Found) -> Result<(), ConfigError> {
     match value {
-        Value::Object(object) => match referred(object, variable, secrets) {
-            Some(Ok(filled)) => *value = Value::String(filled),
+        Value::Object(object) => match referred(object, variable, &mut found.secrets) {
+            Some(Ok(filled)) => {
+                found.keys.push(path.to_owned());
+                *value = Value::String(filled);
+            }
             Some(Err(problem)) => return Err(ConfigError::Secret { path: path.to_owned(), problem }),
             None => {
                 for (key, inner) in object.iter_mut() {
-                    if let Some(text) = inner.as_str().filter(|_| is_secret(key)) {
-                        secrets.push(text.to_owned());
-                    }
                     let path = if path.is_empty() { key.clone() } else { format!("{path}.{key}") };
-                    fill(inner, &path, variable, secrets)?;
+                    if let Some(text) = inner.as_str().filter(|_| is_secret(key)) {
+                        found.secrets.push(text.to_owned());
+                        found.keys.push(path.clone());
+                    }
+                    fill(inner, &path, variable, found)?;
                 }
             }
         },
         Value::Array(items) => {
             for (index, item) in items.iter_mut().enumerate() {
-                fill(item, &format!("{path}[{index}]"), variable, secrets)?;
+                fill(item, &format!("{path}[{index}]"), variable, found)?;
             }
         }
         _ => {}
@@ -202,6 +224,10 @@ mod tests {
         let (config, _) = find(&stub).unwrap();
         let filled = json!({ "api_key": "hunter2", "publishers": [{ "basic": "dTpwYXNz", "bearer": "tok-en" }] });
         assert_eq!(serde_json::from_str::<Value>(config.json()).unwrap(), filled);
+        assert_eq!(
+            config.name_keys("401"),
+            "401; the credentials are those of api_key, publishers[0].basic, publishers[0].bearer"
+        );
         assert_eq!(config.hide("401 for hunter2, u:pass, dTpwYXNz, tok-en"), "401 for ***, u:***, ***, ***");
     }
 

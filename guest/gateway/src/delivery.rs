@@ -1,7 +1,7 @@
 //! One body's records to the publisher, to the end or until the sender should hear that it is not reached.
 //!
-//! What a backend asks to have again is sent again within the request: a bounded number of times and for a bounded
-//! time, since a sender waits. Records go in pieces of the size that metricast's own host sends, in the order in which
+//! What a backend asks to have again is sent again within the request: a bounded number of times and with a bounded
+//! loss of time, since a sender waits. Records go in pieces of the size that metricast's own host sends, in the order in which
 //! they came: what keeps a watermark wants them so.
 
 use std::collections::HashSet;
@@ -11,7 +11,7 @@ use metricast_records::{Batch, BatchBuilder};
 
 use crate::publisher::{Flushed, PublishError, Publisher, Receipt, Surroundings};
 
-/// Nothing is sent again this long after the body was read.
+/// So long may go by with calls that fail and the pauses after them.
 pub const PATIENCE: Duration = Duration::from_secs(10);
 /// A piece is sent so often at most, and a flush asked for.
 const ATTEMPTS: u32 = 5;
@@ -37,7 +37,8 @@ pub struct Delivery {
 
 /// Sends `batch` and flushes.
 pub fn deliver<S: Surroundings>(surroundings: &S, publisher: &S::Publisher, batch: &Batch) -> Delivery {
-    let mut run = Run { surroundings, publisher, started: surroundings.elapsed(), delivery: Delivery::default() };
+    let (since, lost) = (surroundings.elapsed(), Duration::ZERO);
+    let mut run = Run { surroundings, publisher, since, lost, delivery: Delivery::default() };
     let mut next = 0;
     while next < batch.len() && run.delivery.trouble.is_none() {
         let piece = piece(batch, &mut next);
@@ -64,20 +65,24 @@ fn piece(batch: &Batch, next: &mut usize) -> Batch {
 struct Run<'a, S: Surroundings> {
     surroundings: &'a S,
     publisher: &'a S::Publisher,
-    started: Duration,
+    /// When the call began that is under way.
+    since: Duration,
+    /// What went by with those that failed.
+    lost: Duration,
     delivery: Delivery,
 }
 
 impl<S: Surroundings> Run<'_, S> {
     fn send(&mut self, mut piece: Batch) {
         for attempt in 1.. {
+            self.since = self.surroundings.elapsed();
             let error = match self.publisher.publish(&piece).and_then(|receipt| checked(receipt, &piece)) {
                 Ok(receipt) => {
                     self.take(&receipt, &piece);
                     if receipt.retryable.is_empty() {
                         return;
                     }
-                    let reason = format!("the backend asks for {} records to be sent again", receipt.retryable.len());
+                    let reason = "the backend asks for records to be sent again".to_owned();
                     let redelivered = piece.redelivered() || receipt.in_doubt;
                     piece = piece.select(&receipt.retryable).with_redelivered(redelivered);
                     PublishError::Unavailable { reason, retry_after_ms: receipt.retry_after_ms }
@@ -104,6 +109,7 @@ impl<S: Surroundings> Run<'_, S> {
 
     fn flush(&mut self, batch: &Batch) {
         for attempt in 1.. {
+            self.since = self.surroundings.elapsed();
             let (error, pending) = match self.publisher.flush() {
                 Ok(flushed) => {
                     let pending = flushed.pending;
@@ -112,7 +118,7 @@ impl<S: Surroundings> Run<'_, S> {
                     if pending == 0 {
                         return;
                     }
-                    let reason = format!("{pending} records are taken and not yet at the backend");
+                    let reason = "records are taken and not yet at the backend".to_owned();
                     (PublishError::Unavailable { reason, retry_after_ms }, pending)
                 }
                 Err(error) => (error, self.delivery.accepted),
@@ -147,17 +153,19 @@ impl<S: Surroundings> Run<'_, S> {
     ///
     /// # Errors
     /// `error` again, where none will be made.
-    fn pause(&self, attempt: u32, error: PublishError) -> Result<(), PublishError> {
+    fn pause(&mut self, attempt: u32, error: PublishError) -> Result<(), PublishError> {
         let wish = match &error {
             PublishError::Unavailable { retry_after_ms, .. } => retry_after_ms.map(Duration::from_millis),
             PublishError::Internal(_) => None,
             _ => return Err(error),
         };
         let pause = wish.unwrap_or(FIRST_PAUSE * (1 << (attempt - 1)));
-        let spent = self.surroundings.elapsed().saturating_sub(self.started);
-        if attempt >= ATTEMPTS || spent.saturating_add(pause) > PATIENCE {
+        self.lost += self.surroundings.elapsed().saturating_sub(self.since);
+        let lost = self.lost.saturating_add(pause);
+        if attempt >= ATTEMPTS || lost > PATIENCE {
             return Err(error);
         }
+        self.lost = lost;
         self.surroundings.sleep(pause);
         Ok(())
     }

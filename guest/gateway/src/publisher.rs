@@ -1,6 +1,6 @@
 //! What the gateway has around it: a plugin with the contract of `wit/publisher.wit`, a place for its config, a clock.
 //!
-//! Traits, so that all of the gateway's rules are tested without a component; [`component`](crate) is the one that
+//! Traits, so that all of the gateway's rules are tested without a component; `component` has the one that
 //! stands before the bindings. The meaning of each field is that of `wit/types.wit`.
 
 use std::time::Duration;

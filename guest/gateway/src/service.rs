@@ -125,13 +125,13 @@ impl<S: Surroundings> Service<S> {
             self.open.replace(Some(open));
             return counts.answer();
         };
-        let trouble = Trouble::of(error).told(|text| open.config.hide(text));
+        let trouble = told_of(error, &open.config);
         if open.profile.stateful && !touched {
             self.open.replace(Some(open));
         } else if touched {
             self.surroundings.log("warn: the publisher is closed: what it holds of a request is to be sent again");
         }
-        let trouble = trouble.told(|text| format!("{text}; {}", told_stored(&counts)));
+        let trouble = trouble.told(|text| format!("{}; {}", text.trim_end_matches('.'), told_stored(&counts)));
         self.fail(&trouble, &counts)
     }
 
@@ -149,7 +149,7 @@ impl<S: Surroundings> Service<S> {
         let publisher = self
             .surroundings
             .open(config.json())
-            .map_err(|error| Trouble::of(error).told(|text| told_opening(&config.hide(text), is_given)))?;
+            .map_err(|error| told_of(error, &config).told(|text| told_opening(text, is_given)))?;
         let profile = publisher.profile();
         Ok(Open { publisher, profile, config, epoch: epoch::named(self.surroundings.random()), next: 0 })
     }
@@ -163,7 +163,7 @@ impl<S: Surroundings> Service<S> {
         let checked = self.config().and_then(|(config, is_given)| {
             self.surroundings
                 .check(config.json())
-                .map_err(|error| Trouble::of(error).told(|text| told_opening(&config.hide(text), is_given)))
+                .map_err(|error| told_of(error, &config).told(|text| told_opening(text, is_given)))
         });
         let (name, version) = self.surroundings.plugin();
         match checked {
@@ -192,20 +192,30 @@ fn wrong_method(head: &Head, allow: &'static str, instead: &'static str) -> Prob
     Problem::WrongMethod { method: head.method.clone(), allow, instead }
 }
 
+/// In the publisher's words, without secrets.
+fn told_of(error: PublishError, config: &Config) -> Trouble {
+    let is_refused = matches!(error, PublishError::Unauthorized(_));
+    Trouble::of(error).told(|text| {
+        let text = config.hide(text);
+        if is_refused { config.name_keys(&text) } else { text }
+    })
+}
+
 fn told_opening(text: &str, is_given: bool) -> String {
     if is_given {
         return text.to_owned();
     }
     format!(
-        "{text}; no config is given: set the environment variable {VARIABLE} to the plugin's config as a JSON object, or put it into the component with metricast compose --serve PLUGIN --config FILE"
+        "no config is given: set the environment variable {VARIABLE} to the plugin's config as a JSON object, or put it into the component with metricast compose --serve PLUGIN --config FILE; the plugin says: {text}"
     )
 }
 
+/// What is in doubt may be stored: nothing is said against it.
 fn told_stored(counts: &Counts) -> String {
     match (counts.accepted, counts.pending) {
-        (0, _) => "nothing of the body was stored, send it again".to_owned(),
+        (0, _) => "nothing of the body is known to be stored: send it again".to_owned(),
         (stored, pending) => format!(
-            "{stored} records were stored and {pending} were not, or not for certain: send the body again, and what was stored may come to stand twice"
+            "records stored: {stored}, not or not for certain: {pending}; send the body again, and what was stored may come to stand twice"
         ),
     }
 }

@@ -1,4 +1,4 @@
-//! A plugin that answers as it is told, and a clock that stands still but for sleep.
+//! A plugin that answers as it is told, and a clock that goes by calls and sleep alone.
 
 use std::cell::{Cell, RefCell};
 use std::collections::{HashMap, VecDeque};
@@ -25,6 +25,8 @@ pub(crate) struct Stub {
     pub(crate) opened: Cell<u128>,
     pub(crate) calls: RefCell<Vec<Call>>,
     pub(crate) now: Cell<Duration>,
+    /// How long a call takes.
+    pub(crate) takes: Duration,
     pub(crate) logged: RefCell<Vec<String>>,
 }
 
@@ -81,6 +83,7 @@ impl Publisher for &Stub {
     fn publish(&self, batch: &Batch) -> Result<Receipt, PublishError> {
         let call = (batch.epoch().to_owned(), batch.offsets().to_vec(), batch.redelivered());
         self.calls.borrow_mut().push(call);
+        self.sleep(self.takes);
         let all = Receipt { accepted: batch.len() as u32, ..Receipt::default() };
         self.receipts.borrow_mut().pop_front().unwrap_or(Ok(all))
     }

@@ -122,7 +122,7 @@ fn a_backend_that_stays_away_is_a_503_that_says_what_was_stored() {
     assert_eq!((&told["accepted"], &told["pending"], &told["refused"][0]["line"]), (&json!(1), &json!(1), &json!(3)));
     assert_eq!(
         told["detail"],
-        "connect 127.0.0.1:9200: refused; 1 records were stored and 1 were not, or not for certain: send the body again, and what was stored may come to stand twice"
+        "connect 127.0.0.1:9200: refused; records stored: 1, not or not for certain: 1; send the body again, and what was stored may come to stand twice"
     );
     assert!(stub.now.get() <= PATIENCE, "{:?}", stub.now.get());
     stub.receipts.borrow_mut().clear();
@@ -139,7 +139,12 @@ fn a_wish_that_is_longer_than_a_sender_waits_is_passed_on_at_once() {
     stub.receipts.borrow_mut().push_back(Err(away(Some(60_000))));
     let answer = post(&Service::new(&stub), GOOD);
     assert_eq!((answer.status, answer.header("retry-after"), stub.now.get()), (503, Some("60"), Duration::ZERO));
-    assert!(answer.value()["detail"].as_str().unwrap().ends_with("nothing of the body was stored, send it again"));
+    assert!(
+        answer.value()["detail"]
+            .as_str()
+            .unwrap()
+            .ends_with("nothing of the body is known to be stored: send it again")
+    );
 }
 
 #[test]
@@ -182,19 +187,21 @@ fn what_is_given_up_late_is_listed_once_a_line_and_leg() {
 fn faults_that_only_a_person_puts_right_name_the_key_and_no_secret() {
     let variables = [(VARIABLE, r#"{"api_key": "hunter2"}"#.to_owned())].into();
     let mut stub = Stub { variables, ..Stub::default() };
-    for (error, status) in [
-        (PublishError::Unauthorized("api_key: hunter2 is refused".to_owned()), 502),
-        (PublishError::Misconfigured("api_key: hunter2 is refused".to_owned()), 500),
-        (PublishError::Internal("api_key: hunter2 is refused".to_owned()), 500),
+    let text = "the cluster refuses hunter2";
+    let (hidden, named) = ("the cluster refuses ***", "the cluster refuses ***; the credentials are those of api_key");
+    for (error, status, told) in [
+        (PublishError::Unauthorized(text.to_owned()), 502, named),
+        (PublishError::Misconfigured(text.to_owned()), 500, hidden),
+        (PublishError::Internal(text.to_owned()), 500, hidden),
     ] {
         stub.opening = Some(error.clone());
         let answer = post(&Service::new(&stub), GOOD);
-        assert_eq!((answer.status, &answer.value()["detail"]), (status, &json!("api_key: *** is refused")));
+        assert_eq!((answer.status, &answer.value()["detail"]), (status, &json!(told)));
         assert_eq!(ask(&Service::new(&stub), "GET", "/healthz").status, status);
         stub.opening = None;
         stub.receipts.replace(std::iter::repeat_n(Err(error), 9).collect());
         let answer = post(&Service::new(&stub), GOOD);
-        let detail = "api_key: *** is refused; nothing of the body was stored, send it again";
+        let detail = format!("{told}; nothing of the body is known to be stored: send it again");
         assert_eq!((answer.status, &answer.value()["detail"]), (status, &json!(detail)));
         assert!(stub.logged.borrow().iter().all(|line| !line.contains("hunter2")));
     }
@@ -206,7 +213,8 @@ fn without_a_config_a_plugin_that_needs_one_is_told_where_it_goes() {
     let stub = Stub { opening: Some(needs), ..Stub::default() };
     let answer = ask(&Service::new(&stub), "GET", "/healthz");
     let detail = answer.value()["detail"].as_str().unwrap().to_owned();
-    assert!(answer.status == 500 && detail.starts_with("hosts: is missing; no config is given: "), "{detail}");
+    assert!(answer.status == 500 && detail.starts_with("no config is given: "), "{detail}");
+    assert!(detail.ends_with("; the plugin says: hosts: is missing"), "{detail}");
     assert!(detail.contains("METRICAST_CONFIG") && detail.contains("metricast compose --serve"), "{detail}");
 }
 
@@ -254,6 +262,20 @@ fn a_large_body_goes_in_pieces_in_the_order_of_its_lines() {
         .map(|(_, offsets, _)| (offsets.len(), offsets.iter().min().copied(), offsets.iter().max().copied()))
         .collect();
     assert_eq!(pieces, [(1000, Some(0), Some(999)), (1000, Some(1000), Some(1999)), (500, Some(2000), Some(2499))]);
+}
+
+#[test]
+fn time_is_lost_by_what_fails_and_not_by_what_takes_long() {
+    let lines = vec![GOOD; 20_000].join("\n");
+    let stub = Stub { takes: Duration::from_secs(3), ..Stub::default() };
+    let receipts = (0..10).map(|_| Ok(again(&[], 1_000))).chain([Err(away(None))]);
+    stub.receipts.borrow_mut().extend(receipts);
+    assert_eq!(post(&Service::new(&stub), &lines).status, 200);
+    assert_eq!(stub.calls.borrow().len(), 21);
+    stub.calls.borrow_mut().clear();
+    stub.receipts.borrow_mut().extend(std::iter::repeat_n(Err(away(None)), 9));
+    assert_eq!(post(&Service::new(&stub), &lines).status, 503);
+    assert_eq!(stub.calls.borrow().len(), 3, "three seconds each, and pauses");
 }
 
 #[test]

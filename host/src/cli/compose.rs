@@ -103,7 +103,7 @@ impl Compose {
             None => None,
         };
         let opened = Inspected::open(workshop, source, config.as_ref().map_or("{}", |config| &config.text)).await?;
-        self.refuse_state(&opened)?;
+        self.refuse_state(&opened, workshop).await?;
         let bytes = compose::service(&source.read()?, config.as_ref().map(|config| config.text.as_str()))?;
         let readers = if config.is_some() { Readers::Owner } else { Readers::Usual };
         compose::write(&self.output, &bytes, readers, |_| Ok::<_, ComposeError>(()))?;
@@ -117,16 +117,17 @@ impl Compose {
     }
 
     /// Most hosts make a new instance for each request, and its state is gone with it.
-    fn refuse_state(&self, opened: &Inspected) -> anyhow::Result<()> {
-        let is_stateful = opened.profile.is_some_and(|profile| profile.stateful);
-        if is_stateful && !self.keeps_instance {
+    async fn refuse_state(&self, opened: &Inspected, workshop: &Workshop) -> anyhow::Result<()> {
+        if self.keeps_instance {
+            return Ok(());
+        }
+        if let Some(stateful) = opened.stateful(workshop).await? {
             bail!(
-                "{} keeps state, such as counts, and hosts make a new instance for each request unless they are told \
-                 otherwise: it would begin at nothing each time. Where the host keeps one instance for all requests, \
-                 say so with --keeps-instance. `wasmtime serve` does with --max-concurrent-requests 1 \
+                "{stateful} keeps state, such as counts, and hosts make a new instance for each request unless they are \
+                 told otherwise: it would begin at nothing each time. Where the host keeps one instance for all \
+                 requests, say so with --keeps-instance. `wasmtime serve` does with --max-concurrent-requests 1 \
                  --max-instance-reuse-count 1000000000 --idle-instance-timeout 1000000000, until it ends; wasmCloud's \
-                 `wash dev` does not. `metricast run` keeps state in any case",
-                opened.source
+                 `wash dev` does not. `metricast run` keeps state in any case"
             );
         }
         Ok(())
@@ -140,7 +141,7 @@ impl Compose {
                 self.output.display()
             ));
         }
-        if opened.profile.is_none() && !self.keeps_instance {
+        if opened.may_be_stateful() && !self.keeps_instance {
             terminal.note(format_args!(
                 "note: whether {} keeps state between requests shows only once it reaches its backend; where it does, \
                  the host has to keep one instance (see --help, --keeps-instance)",

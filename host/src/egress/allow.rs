@@ -9,7 +9,7 @@ use wasmtime_wasi_http::{Error, Result, WasiBody};
 
 use super::body::RequestBody;
 use super::resolve::Prohibited;
-use crate::grants::{Grants, Origin, OriginError};
+use crate::grants::{Grants, Origin, OriginError, Reach};
 
 /// Why a request does not leave.
 #[derive(Debug)]
@@ -62,9 +62,12 @@ pub(super) fn origin<B>(request: &Request<B>) -> Result<Origin, Refusal> {
     format!("{scheme}://{authority}").parse().map_err(Refusal::Form)
 }
 
-/// The origin, where it is granted.
-pub(super) fn granted(grants: &Grants, origin: Origin) -> Result<Origin, Refusal> {
-    if grants.allows(&origin) { Ok(origin) } else { Err(Refusal::NotGranted(origin)) }
+/// The origin and where it may lead, where it is granted.
+pub(super) fn granted(grants: &Grants, origin: Origin) -> Result<(Origin, Reach), Refusal> {
+    match grants.reach(&origin) {
+        Some(reach) => Ok((origin, reach)),
+        None => Err(Refusal::NotGranted(origin)),
+    }
 }
 
 /// The request with the checked origin as its target, and without the headers that the client derives: from the target

@@ -17,6 +17,7 @@ use super::body::{RequestBody, ResponseBody};
 use super::failure::Failure;
 use super::resolve::Resolver;
 use super::trust::ExtraRoots;
+use crate::grants::Reach;
 
 /// How long an unused connection is kept: below what servers and what stands before them usually allow (60 s), so that
 /// a connection is seldom closed in the moment in which it is used again.
@@ -53,12 +54,12 @@ impl TimeLimits {
 pub(super) struct Client(legacy::Client<HttpsConnector<HttpConnector<Resolver>>, RequestBody>);
 
 impl Client {
-    pub(super) fn trusting(roots: &ExtraRoots) -> Self {
-        Self::with_tls(roots.client_config())
+    pub(super) fn trusting(roots: &ExtraRoots, reach: Reach) -> Self {
+        Self::with_tls(roots.client_config(), reach)
     }
 
-    fn with_tls(tls: ClientConfig) -> Self {
-        let mut tcp = HttpConnector::new_with_resolver(Resolver);
+    fn with_tls(tls: ClientConfig, reach: Reach) -> Self {
+        let mut tcp = HttpConnector::new_with_resolver(Resolver(reach));
         tcp.enforce_http(false);
         tcp.set_nodelay(true);
         let connector = HttpsConnectorBuilder::new()

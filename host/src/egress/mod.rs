@@ -24,7 +24,7 @@ use wasmtime_wasi_http::{
     DEFAULT_FORBIDDEN_HEADERS, Error, ForbiddenHeaderFilter, RequestOptions, Result, WasiBody, WasiHttpHooks,
 };
 
-use crate::grants::Grants;
+use crate::grants::{Grants, Reach};
 use crate::limits::{Bucket, Limits};
 use crate::plugin::Identity;
 use allow::Refusal;
@@ -51,7 +51,10 @@ struct Shared {
     response_limit: u64,
     longest: Duration,
     trust: ExtraRoots,
+    /// For origins that the user wrote.
     client: OnceLock<Client>,
+    /// For those that lead to public addresses only.
+    public_client: OnceLock<Client>,
     told: Mutex<Bucket>,
 }
 
@@ -61,6 +64,10 @@ impl Egress {
     }
 
     pub(crate) fn trusting(grants: Grants, secrets: Secrets, limits: &Limits, trust: ExtraRoots) -> Self {
+        Self::telling(grants, secrets, limits, trust, Bucket::new(TOLD_AT_ONCE, TOLD_PER_SECOND))
+    }
+
+    fn telling(grants: Grants, secrets: Secrets, limits: &Limits, trust: ExtraRoots, told: Bucket) -> Self {
         Self(Arc::new(Shared {
             grants,
             secrets,
@@ -68,8 +75,14 @@ impl Egress {
             longest: limits.call_time,
             trust,
             client: OnceLock::new(),
-            told: Mutex::new(Bucket::new(TOLD_AT_ONCE, TOLD_PER_SECOND)),
+            public_client: OnceLock::new(),
+            told: Mutex::new(told),
         }))
+    }
+
+    /// No way out at all, and no word of what was refused: nobody expects it to be granted.
+    pub(crate) fn silent(limits: &Limits) -> Self {
+        Self::telling(Grants::default(), Secrets::default(), limits, ExtraRoots::default(), Bucket::new(0, 0.0))
     }
 
     /// No way out at all.
@@ -89,15 +102,14 @@ impl Egress {
         options: RequestOptions,
     ) -> Result<Response<WasiBody>> {
         let origin = allow::origin(&request).and_then(|origin| allow::granted(&self.0.grants, origin));
-        let origin = origin.map_err(|refusal| {
+        let (origin, reach) = origin.map_err(|refusal| {
             self.tell(identity, &refusal);
             refusal.answer()
         })?;
         let mut request = allow::normal_form(request, &origin)?;
         self.0.secrets.put_in(request.headers_mut());
         let limits = TimeLimits::new(options, self.0.longest);
-        let client = self.0.client.get_or_init(|| Client::trusting(&self.0.trust));
-        let answer = client.send(request, limits, self.0.response_limit).await;
+        let answer = self.client(reach).send(request, limits, self.0.response_limit).await;
         answer.map_err(|failure| {
             tracing::debug!(publisher = %identity.publisher, plugin = %identity.plugin, %origin, "{failure}");
             if let Some(prohibited) = failure.prohibited() {
@@ -105,6 +117,14 @@ impl Egress {
             }
             failure.into_answer()
         })
+    }
+
+    fn client(&self, reach: Reach) -> &Client {
+        let client = match reach {
+            Reach::Any => &self.0.client,
+            Reach::Public => &self.0.public_client,
+        };
+        client.get_or_init(|| Client::trusting(&self.0.trust, reach))
     }
 
     fn tell(&self, identity: &Identity, refusal: &Refusal) {

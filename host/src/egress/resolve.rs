@@ -1,7 +1,8 @@
 //! Names become addresses here, and each address is judged before a connection is made to that very address: there is
 //! no second look-up that could say something else.
 //!
-//! Grants are origins that the user wrote, so a name may lead to a private or a loopback address. Link-local addresses,
+//! Most grants are origins that the user wrote, so a name may lead to a private or a loopback address; those that a
+//! plugin brings along may not. Link-local addresses,
 //! cloud metadata, multicast, broadcast and "this host" are nobody's backend: a name that leads there was bent. A
 //! request to a literal address does not come by: it is granted only where the user wrote that address.
 
@@ -14,6 +15,8 @@ use std::vec;
 
 use hyper_util::client::legacy::connect::dns::Name;
 use tower_service::Service;
+
+use crate::grants::Reach;
 
 /// Addresses at which clouds give out credentials, besides those that are link-local.
 const METADATA: [IpAddr; 6] = [
@@ -62,7 +65,7 @@ pub(super) enum ResolveError {
 
 /// The system's resolver, with its answers judged.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Resolver;
+pub(super) struct Resolver(pub(super) Reach);
 
 impl Service<Name> for Resolver {
     type Response = vec::IntoIter<SocketAddr>;
@@ -74,18 +77,23 @@ impl Service<Name> for Resolver {
     }
 
     fn call(&mut self, name: Name) -> Self::Future {
+        let Self(reach) = *self;
         Box::pin(async move {
             // The port is the connector's to set.
             let found = tokio::net::lookup_host((name.as_str(), 0)).await;
             let found = found.map_err(|source| ResolveError::Lookup { name: name.to_string(), source })?;
-            permitted(found, name.as_str()).map(Vec::into_iter)
+            permitted(found, name.as_str(), reach).map(Vec::into_iter)
         })
     }
 }
 
-fn permitted(found: impl Iterator<Item = SocketAddr>, name: &str) -> Result<Vec<SocketAddr>, ResolveError> {
+fn permitted(
+    found: impl Iterator<Item = SocketAddr>,
+    name: &str,
+    reach: Reach,
+) -> Result<Vec<SocketAddr>, ResolveError> {
     let mut prohibited = None;
-    let mut judge = |address: &SocketAddr| judge(address.ip()).map_err(|found| prohibited = Some(found)).is_ok();
+    let mut judge = |address: &SocketAddr| judge(address.ip(), reach).map_err(|found| prohibited = Some(found)).is_ok();
     let addresses: Vec<_> = found.filter(|address| judge(address)).collect();
     match prohibited {
         Some(prohibited) if addresses.is_empty() => Err(ResolveError::Prohibited { name: name.to_owned(), prohibited }),
@@ -93,12 +101,16 @@ fn permitted(found: impl Iterator<Item = SocketAddr>, name: &str) -> Result<Vec<
     }
 }
 
-fn judge(address: IpAddr) -> Result<(), Prohibited> {
-    let kind = match plain(address) {
+fn judge(address: IpAddr, reach: Reach) -> Result<(), Prohibited> {
+    let plain = plain(address);
+    let mut kind = match plain {
         plain if METADATA.contains(&plain) => "cloud metadata",
         IpAddr::V4(address) => kind_v4(address),
         IpAddr::V6(address) => kind_v6(address),
     };
+    if kind.is_empty() && reach == Reach::Public {
+        kind = kind_of_own_network(plain);
+    }
     if kind.is_empty() { Ok(()) } else { Err(Prohibited { address, kind }) }
 }
 
@@ -110,6 +122,23 @@ fn kind_v4(address: Ipv4Addr) -> &'static str {
         [224..=239, ..] => "multicast",
         [255, 255, 255, 255] => "broadcast",
         _ => "",
+    }
+}
+
+/// What is not of the public internet
+/// (<https://www.iana.org/assignments/iana-ipv4-special-registry>, <https://www.iana.org/assignments/iana-ipv6-special-registry>).
+fn kind_of_own_network(address: IpAddr) -> &'static str {
+    match address {
+        address if address.is_loopback() => "loopback",
+        IpAddr::V4(address) => match address.octets() {
+            [100, 64..=127, ..] => "shared by a provider's customers",
+            [192, 0, 0, _] | [198, 18 | 19, ..] | [240..=255, ..] => "reserved",
+            _ if address.is_private() => "private",
+            _ => "",
+        },
+        IpAddr::V6(address) if address.is_unique_local() => "private",
+        IpAddr::V6(address) if matches!(address.segments(), [0xfec0..=0xfeff, ..]) => "private",
+        IpAddr::V6(_) => "",
     }
 }
 
@@ -189,7 +218,7 @@ mod tests {
             ("fd00:ec2::23", "cloud metadata"),
             ("fd20:ce::254", "cloud metadata"),
         ] {
-            let judged = judge(address.parse().unwrap()).err().map_or("", |prohibited| prohibited.kind);
+            let judged = judge(address.parse().unwrap(), Reach::Any).err().map_or("", |prohibited| prohibited.kind);
             assert_eq!(judged, kind, "{address}");
         }
     }
@@ -198,14 +227,38 @@ mod tests {
     fn prohibited_addresses_are_left_out_and_named_where_nothing_is_left() {
         let addresses = |texts: &[&str]| texts.iter().map(|text| text.parse().unwrap()).collect::<Vec<SocketAddr>>();
         let mixed = addresses(&["169.254.169.254:0", "10.0.0.1:0", "[fe80::1]:0"]);
-        assert_eq!(permitted(mixed.into_iter(), "name").unwrap(), addresses(&["10.0.0.1:0"]));
-        let error = permitted(addresses(&["169.254.169.254:0"]).into_iter(), "bent.example").unwrap_err();
-        assert_eq!(error.to_string(), "bent.example leads to 169.254.169.254 (cloud metadata)");
+        assert_eq!(permitted(mixed.into_iter(), "name", Reach::Any).unwrap(), addresses(&["10.0.0.1:0"]));
+        let error = permitted(addresses(&["169.254.169.254:0"]).into_iter(), "bent.example", Reach::Any);
+        assert_eq!(error.unwrap_err().to_string(), "bent.example leads to 169.254.169.254 (cloud metadata)");
+    }
+
+    #[test]
+    fn what_nobody_wrote_leads_to_public_addresses_only() {
+        for (address, kind) in [
+            ("34.120.177.193", ""),
+            ("2600:1901:0:b9b::", ""),
+            ("127.0.0.1", "loopback"),
+            ("::1", "loopback"),
+            ("10.1.2.3", "private"),
+            ("172.31.255.255", "private"),
+            ("192.168.1.1", "private"),
+            ("::ffff:192.168.1.1", "private"),
+            ("64:ff9b::10.0.0.1", "private"),
+            ("fd12::1", "private"),
+            ("fec0::1", "private"),
+            ("100.64.0.1", "shared by a provider's customers"),
+            ("198.18.0.1", "reserved"),
+            ("240.0.0.1", "reserved"),
+            ("169.254.169.254", "cloud metadata"),
+        ] {
+            let judged = judge(address.parse().unwrap(), Reach::Public).err().map_or("", |prohibited| prohibited.kind);
+            assert_eq!(judged, kind, "{address}");
+        }
     }
 
     #[tokio::test]
     async fn a_name_that_nobody_knows_is_a_failed_lookup() {
-        let error = Resolver.call("no-such-name.invalid".parse().unwrap()).await.unwrap_err();
+        let error = Resolver(Reach::Any).call("no-such-name.invalid".parse().unwrap()).await.unwrap_err();
         assert!(matches!(error, ResolveError::Lookup { .. }), "{error}");
     }
 }

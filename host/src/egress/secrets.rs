@@ -1,6 +1,7 @@
 //! Secrets stay with the host. In a plugin's settings `{ "secret": "env:NAME" }`, `{ "secret": "file:PATH" }` and, for a
 //! Basic pair, `{ "basic": { "user": "…", "secret": "…" } }` become opaque placeholders before the plugin sees them; a
-//! header value with a placeholder in it gets the real value when its request leaves for a granted origin.
+//! header value with a placeholder in it gets the real value when its request leaves for a granted origin. So does one
+//! whose Basic credentials have a placeholder in their encoded pair: a plugin that finds out the user by itself.
 
 mod find;
 
@@ -8,6 +9,8 @@ use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
 
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
 use http::{HeaderMap, HeaderValue};
 use serde_json::Value;
 
@@ -15,6 +18,9 @@ pub use find::SecretProblem;
 
 /// What every placeholder begins with.
 const PLACEHOLDER: &str = "metricast-secret-";
+
+/// Bytes of an encoded pair of user and placeholder: no user is near as long.
+const LONGEST_PAIR: usize = 8 << 10;
 
 /// A value that is never shown.
 #[derive(Clone, PartialEq, Eq)]
@@ -87,16 +93,31 @@ impl Secrets {
     }
 
     fn revealed(&self, value: &HeaderValue) -> Option<HeaderValue> {
-        let text = value.to_str().ok().filter(|text| text.contains(PLACEHOLDER))?;
-        let revealed = self
-            .0
-            .iter()
-            .fold(text.to_owned(), |text, (placeholder, secret)| text.replace(placeholder.as_str(), secret.reveal()));
+        let text = value.to_str().ok()?;
+        let revealed = match self.filled(text) {
+            Some(revealed) => revealed,
+            None => format!("Basic {}", BASE64_STANDARD.encode(self.filled(&basic_pair(text)?)?)),
+        };
         // Every secret was found fit for a header when it was read.
         let mut revealed = HeaderValue::try_from(revealed).ok()?;
         revealed.set_sensitive(true);
         Some(revealed)
     }
+
+    /// The text with the values where it has placeholders; `None` where it has none.
+    fn filled(&self, text: &str) -> Option<String> {
+        let fill = |text: String, (placeholder, secret): &(String, Secret)| text.replace(placeholder, secret.reveal());
+        text.contains(PLACEHOLDER).then(|| self.0.iter().fold(text.to_owned(), fill))
+    }
+}
+
+/// User and password of Basic credentials (RFC 7617, section 2), where a value is such.
+fn basic_pair(value: &str) -> Option<String> {
+    let (scheme, encoded) = value.split_once(' ')?;
+    if !scheme.eq_ignore_ascii_case("basic") || encoded.len() > LONGEST_PAIR {
+        return None;
+    }
+    String::from_utf8(BASE64_STANDARD.decode(encoded.trim_start()).ok()?).ok()
 }
 
 #[cfg(test)]
@@ -120,6 +141,30 @@ mod tests {
         assert_eq!(headers.get_all("x-many").iter().collect::<Vec<_>>(), ["dTpw,hunter2", "plain"]);
         assert!(!headers.get_all("x-many").iter().nth(1).unwrap().is_sensitive());
         assert_eq!(headers["x-unknown"], "metricast-secret-9");
+    }
+
+    #[test]
+    fn a_placeholder_within_a_basic_pair_is_replaced_there() {
+        let secrets = Secrets(Arc::new([("metricast-secret-1".to_owned(), Secret::new("glc_token"))]));
+        let filled = |value: &str| {
+            let mut headers = HeaderMap::new();
+            headers.append("authorization", HeaderValue::try_from(value).unwrap());
+            secrets.put_in(&mut headers);
+            (headers["authorization"].to_str().unwrap().to_owned(), headers["authorization"].is_sensitive())
+        };
+        let pair = |pair: &str| BASE64_STANDARD.encode(pair);
+        let wanted = (format!("Basic {}", pair("123456:glc_token")), true);
+        assert_eq!(filled(&format!("Basic {}", pair("123456:metricast-secret-1"))), wanted);
+        assert_eq!(filled(&format!("basic {}", pair("123456:metricast-secret-1"))), wanted);
+        for unchanged in [
+            format!("Basic {}", pair("123456:another")),
+            format!("Bearer {}", pair("123456:metricast-secret-1")),
+            "Basic ////".to_owned(),
+            "Basic not base64".to_owned(),
+            format!("Basic {}", pair(&format!("{}metricast-secret-1", "x".repeat(LONGEST_PAIR)))),
+        ] {
+            assert_eq!(filled(&unchanged), (unchanged.clone(), false));
+        }
     }
 
     #[test]

@@ -59,6 +59,14 @@ impl Origin {
         }
     }
 
+    /// The host's name, where requests go to it over https at the usual port.
+    pub(super) fn https_domain(&self) -> Option<&str> {
+        match &self.host {
+            Host::Domain(name) if self.scheme == Scheme::Https && self.port == 443 => Some(name),
+            _ => None,
+        }
+    }
+
     /// Host and, where it is not the scheme's own, port.
     pub(crate) fn authority(&self) -> String {
         match (self.scheme, self.port) {

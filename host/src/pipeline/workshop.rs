@@ -133,6 +133,10 @@ pub(crate) struct Opening {
 pub(crate) fn options(plugin: &Plugin, config: &Checked, publisher: &Publisher) -> Result<Opening, StartProblem> {
     // What it is given names no origin, whatever its schema says: only what the user wrote for it does.
     let grants = Grants::from_config(&plugin.description().config_schema, &publisher.config, &publisher.allow)?;
+    let grants = match &publisher.plugin {
+        PluginSource::Bundled(name) => grants.with_own_of(name),
+        PluginSource::File(_) => grants,
+    };
     let (mut settings, given) = settings(plugin, config, publisher);
     let secrets = Secrets::extract(&mut settings, &config.folder)?;
     let (limits, trust) = (publisher.limits.clone(), publisher.trust.clone());

@@ -48,6 +48,12 @@ impl OpenOptions {
         Self { publisher: publisher.into(), config: config.into(), state: None, egress, limits }
     }
 
+    /// For who only wants to know what a publisher is like: it reaches nothing, and nobody is told that it tried.
+    pub fn without_network(publisher: &str, config: &str, limits: Limits) -> Self {
+        let egress = Egress::silent(&limits);
+        Self { publisher: publisher.into(), config: config.into(), state: None, egress, limits }
+    }
+
     /// The settings as the plugin sees them: JSON text with placeholders for secrets.
     pub fn config(&self) -> &str {
         &self.config

@@ -20,6 +20,7 @@ mod step;
 
 pub use hosts::Host;
 use maven::Distribution;
+use pypi::Package;
 
 /// The environment variable that names the file in which tests note, a line each, that they were skipped:
 /// the test's name, a tab, what was missing.
@@ -47,19 +48,22 @@ pub enum Server {
     Elasticsearch9,
     /// No server: the reference parser of OpenMetrics, in Python.
     OpenMetricsParser,
+    /// No server: what makes components of Python programs.
+    ComponentizePy,
     /// No server: another host of components.
     Host(Host),
 }
 
 impl Server {
     /// All that CI must have.
-    pub const REQUIRED: [Self; 11] = [
+    pub const REQUIRED: [Self; 12] = [
         Self::Prometheus2,
         Self::OpenSearch2,
         Self::OpenSearch3,
         Self::Elasticsearch7,
         Self::Elasticsearch8,
         Self::OpenMetricsParser,
+        Self::ComponentizePy,
         Self::Host(Host::Wasmtime),
         Self::Host(Host::Wash),
         Self::Host(Host::WasmtimePy),
@@ -81,6 +85,7 @@ impl Server {
             Self::Elasticsearch8 => "es8",
             Self::Elasticsearch9 => "es9",
             Self::OpenMetricsParser => "openmetrics",
+            Self::ComponentizePy => "componentize-py",
             Self::Host(host) => host.name(),
         }
     }
@@ -123,7 +128,7 @@ impl Server {
             Recipe::Debian => debian::fetch_prometheus(folder),
             Recipe::Go => go::install_prometheus(folder),
             Recipe::Maven(distribution) => distribution.fetch(folder),
-            Recipe::PyPi => pypi::install_open_metrics(folder),
+            Recipe::PyPi(package) => package.install(folder),
             Recipe::Host(host) => host.fetch(folder),
         };
         cache::install(&self.key(), fill).with_context(|| format!("cannot fetch {}", self.name()))
@@ -141,7 +146,7 @@ impl Server {
     pub fn jdk(self) -> Result<PathBuf> {
         match self.recipe() {
             Recipe::Maven(distribution) => jdk::find(&distribution.jdk),
-            Recipe::Debian | Recipe::Go | Recipe::PyPi | Recipe::Host(_) => bail!("{} needs no JDK", self.name()),
+            Recipe::Debian | Recipe::Go | Recipe::PyPi(_) | Recipe::Host(_) => bail!("{} needs no JDK", self.name()),
         }
     }
 
@@ -151,7 +156,7 @@ impl Server {
             Recipe::Debian => "prometheus-2-debian".to_owned(),
             Recipe::Go => format!("prometheus-{}", go::PROMETHEUS),
             Recipe::Maven(distribution) => distribution.key(),
-            Recipe::PyPi => format!("prometheus-client-{}", pypi::OPEN_METRICS),
+            Recipe::PyPi(package) => package.key(),
             Recipe::Host(host) => format!("{}-{}", host.name(), host.version()),
         }
     }
@@ -165,7 +170,8 @@ impl Server {
             Self::Elasticsearch7 => Recipe::Maven(&maven::ELASTICSEARCH_7),
             Self::Elasticsearch8 => Recipe::Maven(&maven::ELASTICSEARCH_8),
             Self::Elasticsearch9 => Recipe::Maven(&maven::ELASTICSEARCH_9),
-            Self::OpenMetricsParser => Recipe::PyPi,
+            Self::OpenMetricsParser => Recipe::PyPi(&pypi::OPEN_METRICS),
+            Self::ComponentizePy => Recipe::PyPi(&pypi::COMPONENTIZE_PY),
             Self::Host(host) => Recipe::Host(host),
         }
     }
@@ -176,7 +182,7 @@ enum Recipe {
     Debian,
     Go,
     Maven(&'static Distribution),
-    PyPi,
+    PyPi(&'static Package),
     Host(Host),
 }
 

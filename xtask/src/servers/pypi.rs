@@ -7,12 +7,28 @@ use anyhow::Result;
 
 use super::step;
 
-/// The reference implementation of OpenMetrics, a parser in Python: the version of the package `prometheus-client`.
-pub(super) const OPEN_METRICS: &str = "0.26.0";
+/// A package by name and version.
+pub(super) struct Package {
+    name: &'static str,
+    version: &'static str,
+}
 
-/// Puts the parser into `folder`.
-pub(super) fn install_open_metrics(folder: &Path) -> Result<()> {
-    install("prometheus-client", OPEN_METRICS, folder)
+/// The reference implementation of OpenMetrics, a parser in Python.
+pub(super) const OPEN_METRICS: Package = Package { name: "prometheus-client", version: "0.26.0" };
+
+/// Makes components of Python programs.
+pub(super) const COMPONENTIZE_PY: Package = Package { name: "componentize-py", version: "0.25.1" };
+
+impl Package {
+    /// The name of its folder in the cache.
+    pub(super) fn key(&self) -> String {
+        format!("{}-{}", self.name, self.version)
+    }
+
+    /// Puts it into `folder`.
+    pub(super) fn install(&self, folder: &Path) -> Result<()> {
+        install(self.name, self.version, folder)
+    }
 }
 
 /// Puts a package that needs no other one into `folder`.

@@ -8,6 +8,9 @@ use crate::wire;
 
 const CUMULATIVE: u64 = 2;
 
+/// More than the tags and lengths around a metric's parts, or around all metrics.
+const AROUND: usize = 24;
+
 /// A body that is being written.
 pub(crate) struct Encoder<'a> {
     resource: &'a Resource,
@@ -122,12 +125,12 @@ impl Encode for Encoder<'_> {
     }
 
     fn size(&self) -> usize {
-        let open = |open: &Open| open.points.len() + open.exponential.len() + open.head.len();
-        let around = self.resource.resource.len() + self.resource.scope.len();
-        around + self.metrics.len() + self.open.as_ref().map_or(0, open)
+        let open = |open: &Open| open.points.len() + open.exponential.len() + 2 * (open.head.len() + AROUND);
+        let resource = self.resource.resource.len() + self.resource.scope.len();
+        resource + AROUND + self.metrics.len() + self.open.as_ref().map_or(0, open)
     }
 
-    fn finish(&mut self) -> Vec<u8> {
+    fn finish(&mut self) -> (Vec<u8>, usize) {
         self.close();
         let mut body = Vec::with_capacity(self.size() + 16);
         wire::nested(1, &mut body, |out| {
@@ -137,6 +140,7 @@ impl Encode for Encoder<'_> {
                 out.append(&mut self.metrics);
             });
         });
-        body
+        let size = body.len();
+        (body, size)
     }
 }

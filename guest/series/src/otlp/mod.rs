@@ -7,6 +7,8 @@
 //! labels' names. A native histogram is an exponential one; where a family has both forms, there are two metrics of one
 //! name.
 //!
+//! The receiver writes the bounds of classic buckets: Prometheus 3.16 makes `le="1"` of what is `le="1.0"` everywhere else.
+//!
 //! A receiver shows a series' first value only where there was a 0 before it, whatever the start time says (Prometheus
 //! 3.16 with its default flags), so the 0 is a data point of its own. A series that has ended has a data point whose
 //! flags say "no recorded value".

@@ -88,10 +88,10 @@ pub(crate) trait Encode {
     fn add(&mut self, point: &Point<'_>) -> Count;
     /// Takes the last point back; the body is finished then.
     fn take_back(&mut self);
-    /// How many bytes the body has, before it is compressed.
+    /// As many bytes as the body has, or a few more, before it is compressed.
     fn size(&self) -> usize;
-    /// Gives the body, and begins another one.
-    fn finish(&mut self) -> Vec<u8>;
+    /// Gives the body and how many bytes it has before it is compressed, and begins another one.
+    fn finish(&mut self) -> (Vec<u8>, usize);
 }
 
 /// How large a body may be. One series is never cut, so a body of one can be larger.
@@ -192,9 +192,9 @@ impl Iterator for Bodies<'_> {
         if series.is_empty() {
             return None;
         }
-        let size = self.encoder.size();
         let series = SeriesInBody { push: self.push.time(), series };
-        Some(Body { bytes: self.encoder.finish(), size, count, series })
+        let (bytes, size) = self.encoder.finish();
+        Some(Body { bytes, size, count, series })
     }
 }
 

@@ -3,6 +3,7 @@
 //! A page that is scraped shows what is there. A push has more to say, since the receiver keeps only what it is sent:
 //! - **A first 0.** `increase()` sees how a value changes from sample to sample, so a series' first value is invisible to
 //!   it. A new series that has counted something already is sent with a 0 at its start, then with its value.
+//!   (Prometheus 3.16 uses start timestamps for that only with `created-timestamp-zero-ingestion`, in all formats.)
 //! - **Start timestamps**, which are the time of that 0 for as long as the series lives.
 //! - **Stale markers**: the last sample of a series that expired, or, at the end, of all of them.
 //!
@@ -11,13 +12,16 @@
 //!
 //! # Who guarantees what
 //! Receivers refuse a sample that is not later than the one before it in its series. So:
-//! - The caller gives times that ascend, by 3 ms at least; [`Sent::begin`] refuses others. It settles the bodies of a
-//!   push before it begins the next, sends them one after the other, and sends a body again as it is or not at all.
+//! - The caller gives times that ascend, by 3 ms at least; [`Sent::begin`] refuses others. It sends the bodies of a push
+//!   one after the other, each again as it is or not at all, and settles them before it begins the next push.
 //! - Every sample of a push has its time, but the 0s, which are between the last push and this one, whatever the start
 //!   of their series says.
-//! - Where nobody knows whether a body arrived (it is not [settled](Sent::settle)), its 0s are sent once more in the next
-//!   push, with their old times. If it had arrived, the receiver refuses those few as out of order; settling the body as
-//!   refused ends that. Nothing is counted twice and nothing is lost, since every later value has all of what was counted.
+//! - A body is [settled](Sent::settle) when the receiver has answered for it: it took it, or refused it for good. A
+//!   refused one is not lost: the next push has all of what was counted.
+//! - Where nobody knows whether a body arrived, it is sent again as it is. If it had arrived, its values are taken once
+//!   more, and its 0s are refused as out of order (Prometheus 3.16 answers 400 to all three formats): that settles it. It
+//!   can also be given up; then its 0s are sent again in the next push, with their old times and to the same end. Nothing
+//!   is counted twice.
 //!
 //! Sockets, time-outs and how often to push are left to the caller, the formats to [`remote_write`](crate::remote_write)
 //! and [`otlp`](crate::otlp).

@@ -14,11 +14,17 @@ pub const SHORTEST_MILLIS: i64 = 3;
 /// newest sample.
 pub const OLDEST_ZERO_MILLIS: i64 = 30 * 60 * 1000;
 
-/// What has been sent of a registry. It costs about the memory of all label values and 32 bytes a series.
+/// What has been sent of a registry to one destination. It costs the memory of all label values and 60 bytes a series.
+///
+/// It belongs to its registry. A registry that is restored without it is sent with its 0s again, and the receiver counts
+/// everything twice; where it is lost, the registry begins anew too. It is best saved after each push: a series that was
+/// sent since it was saved last, and expires before it is sent again, gets no marker, and fades within five minutes.
 #[derive(Debug, Clone, Default)]
 pub struct Sent {
     /// The time of the last push that was begun, milliseconds since the Unix epoch; 0 where there was none.
     pub(super) last: i64,
+    /// A checksum of what the caller said of the series' names.
+    pub(super) identity: u32,
     pub(super) families: Vec<SentFamily>,
 }
 
@@ -26,7 +32,9 @@ pub struct Sent {
 #[derive(Debug, Clone)]
 pub(super) struct SentFamily {
     pub(super) name: String,
-    /// Of what makes the names of its series; another one means that these are other series.
+    /// A checksum of its labels' names; with others nothing is known of it.
+    pub(super) label_names: u32,
+    /// A checksum of what else makes the names of its series; with another one these are other series.
     pub(super) shape: u32,
     pub(super) labels: LabelTable,
     /// One for each row of `labels`.
@@ -101,6 +109,17 @@ pub enum BeginError {
 }
 
 impl Sent {
+    /// Says what the caller adds to the names of all series, such as its [`Labels`](super::Labels) in one text.
+    ///
+    /// Where that is not what it was before, all series are others now. Those that were sent go on under their new names
+    /// without a 0, since the receiver has counted under the old ones what they begin with; the old ones get no marker.
+    pub fn identify(&mut self, identity: &str) {
+        let identity = crc32fast::hash(identity.as_bytes());
+        if std::mem::replace(&mut self.identity, identity) != identity {
+            self.families.iter_mut().for_each(|family| family.shape = !family.shape);
+        }
+    }
+
     /// Begins a push of all that `registry` shows, with the time `now`, milliseconds since the Unix epoch. Bodies of
     /// earlier pushes can no longer be settled.
     ///
@@ -108,17 +127,15 @@ impl Sent {
     /// Where `now` is too early; then nothing has changed.
     pub fn begin<'a>(&'a mut self, registry: &'a Registry, now: i64) -> Result<Push<'a>, BeginError> {
         let before = self.advance(now)?;
-        let zeros = Zeros { earliest: (before + 1).max(now - OLDEST_ZERO_MILLIS), latest: now - 1 };
+        let zeros = Zeros { after: before, oldest: now - OLDEST_ZERO_MILLIS, latest: now - 1 };
         let overflow = registry.overflow_family();
         let mut plans = Vec::new();
         let views = registry.families().chain([FamilyView::of_counters(&overflow, registry.page())]);
         let mut families = std::mem::take(&mut self.families);
         for (at, view) in views.enumerate() {
-            let same = |family: &SentFamily| family.name == view.descriptor.name() && family.shape == shape(&view);
-            let family = match families.iter().position(same) {
-                Some(at) => families.swap_remove(at),
-                None => SentFamily::new(&view),
-            };
+            let earlier = families.iter().position(|family| family.name == view.descriptor.name());
+            let family = earlier.map_or_else(|| SentFamily::new(&view), |at| families.swap_remove(at));
+            let family = if family.is_of(&view) { family } else { family.renamed(&view) };
             let (family, plan) = family.meet(&view, zeros, at);
             self.families.push(family);
             plans.push(plan);
@@ -138,8 +155,10 @@ impl Sent {
             .families()
             .chain([FamilyView::of_counters(&overflow, registry.page())])
             .map(|view| {
-                let same = |family: &SentFamily| family.name == view.descriptor.name() && family.shape == shape(&view);
-                self.families.iter().position(same).map_or_else(Plan::default, |at| self.families[at].end(at))
+                self.families
+                    .iter()
+                    .position(|family| family.is_of(&view))
+                    .map_or_else(Plan::default, |at| self.families[at].end(at))
             })
             .collect();
         Ok(Push::new(registry, overflow, self, plans))
@@ -175,17 +194,19 @@ impl Sent {
     }
 }
 
-/// Between which times the 0 of a new series can be.
+/// Which times the 0 of a new series can have.
 #[derive(Clone, Copy)]
 struct Zeros {
-    earliest: i64,
+    /// That of the push before.
+    after: i64,
+    oldest: i64,
     latest: i64,
 }
 
 impl Zeros {
     /// For a series that started then, if that is known.
     fn of(self, start: Option<f64>) -> i64 {
-        start.map_or(self.latest, millis).clamp(self.earliest, self.latest)
+        start.map_or(self.latest, millis).clamp(self.oldest.max(self.after + 1), self.latest)
     }
 }
 
@@ -194,14 +215,44 @@ pub(super) fn millis(seconds: f64) -> i64 {
     (seconds * 1000.0).round() as i64
 }
 
+impl Entry {
+    /// Compares itself with how the series would be sent if it were new.
+    fn meet(&mut self, new: Self, oldest_zero: i64) {
+        if self.start != new.start || self.standing == Standing::Gone {
+            *self = Self { exemplars: self.exemplars, ..new };
+        }
+        if self.standing == Standing::New {
+            self.zero = self.zero.max(oldest_zero);
+        }
+    }
+}
+
 impl SentFamily {
     fn new(view: &FamilyView<'_>) -> Self {
         Self {
             name: view.descriptor.name().to_owned(),
+            label_names: label_names(view),
             shape: shape(view),
             labels: LabelTable::new(view.labels.width()),
             entries: Vec::new(),
         }
+    }
+
+    /// Whether its series are those that the family has now.
+    fn is_of(&self, view: &FamilyView<'_>) -> bool {
+        self.name == view.descriptor.name() && self.labels.width() == view.labels.width() && self.shape == shape(view)
+    }
+
+    /// What is known of the family as it is now: of series under other names that they were sent, and no markers.
+    fn renamed(mut self, view: &FamilyView<'_>) -> Self {
+        let new = Self::new(view);
+        if self.labels.width() != new.labels.width() || self.label_names != new.label_names {
+            return new;
+        }
+        for entry in self.entries.iter_mut().filter(|entry| entry.standing == Standing::Gone) {
+            entry.standing = Standing::Ended;
+        }
+        Self { shape: new.shape, ..self }
     }
 
     /// Compares itself with what the registry shows, and takes note of what is new and what is gone. `at` is its place.
@@ -213,16 +264,17 @@ impl SentFamily {
                 return Plan::SILENT;
             }
             let start = view.starts[row as usize].to_bits();
-            let entry = self.labels.find(&view.labels.row(row)).unwrap_or_else(|| self.insert(view.labels.row(row)));
-            seen.resize(self.entries.len(), false);
+            let new = Entry { start, zero: zeros.of(view.start(row)), exemplars: i64::MIN, standing: Standing::New };
+            let Some(entry) = self.labels.find(&view.labels.row(row)) else {
+                self.entries.push(new);
+                return self.labels.insert(view.labels.row(row));
+            };
             seen[entry as usize] = true;
-            let here = &mut self.entries[entry as usize];
-            if here.start != start || here.standing == Standing::Gone {
-                *here = Entry { start, zero: zeros.of(view.start(row)), standing: Standing::New, ..*here };
-            }
+            self.entries[entry as usize].meet(new, zeros.oldest);
             entry
         });
         let rows = rows.collect();
+        // Those that are new now are beyond the end of `seen`.
         let unseen = self.entries.iter_mut().zip(&seen).filter(|(_, seen)| !**seen);
         unseen.for_each(|(entry, _)| entry.standing = Standing::Gone);
         let markers = (0_u32..).zip(&seen).filter(|(_, seen)| !**seen).map(|(entry, _)| entry).collect();
@@ -233,13 +285,6 @@ impl SentFamily {
     fn end(&self, at: usize) -> Plan {
         let lasting = (0_u32..).zip(&self.entries).filter(|(_, entry)| entry.standing != Standing::Ended);
         Plan { sent: at, rows: Vec::new(), markers: lasting.map(|(entry, _)| entry).collect() }
-    }
-
-    /// Appends a series that nothing is known of yet: no start is NaN.
-    fn insert<'a>(&mut self, values: impl Iterator<Item = &'a str> + Clone) -> u32 {
-        let start = f64::NAN.to_bits();
-        self.entries.push(Entry { start, zero: 0, exemplars: i64::MIN, standing: Standing::New });
-        self.labels.insert(values)
     }
 
     fn forget_ended(&mut self) {
@@ -255,18 +300,26 @@ impl SentFamily {
     }
 }
 
-/// A checksum of what makes the names and labels of a family's series: its kind, its labels, the buckets that are sent.
+fn label_names(view: &FamilyView<'_>) -> u32 {
+    checksum(view.descriptor.label_names()).finalize()
+}
+
+/// A checksum of the kind of a family, the labels that all series have, and the buckets that are sent.
 fn shape(view: &FamilyView<'_>) -> u32 {
-    let mut hasher = crc32fast::Hasher::new();
-    hasher.update(view.kind().as_bytes());
     let constants = view.constants().flat_map(|(name, value)| [name, value]);
-    for text in view.descriptor.label_names().chain([""]).chain(constants) {
-        hasher.update(&(text.len() as u32).to_le_bytes());
-        hasher.update(text.as_bytes());
-    }
+    let mut hasher = checksum([view.kind()].into_iter().chain(constants));
     if let CellsView::Histograms(histograms) = view.cells {
         hasher.update(&[u8::from(histograms.form.has_native()), u8::from(histograms.form.shows_classic())]);
         histograms.buckets.bounds().iter().for_each(|bound| hasher.update(&bound.to_le_bytes()));
     }
     hasher.finalize()
+}
+
+fn checksum<'a>(texts: impl Iterator<Item = &'a str>) -> crc32fast::Hasher {
+    let mut hasher = crc32fast::Hasher::new();
+    for text in texts {
+        hasher.update(&(text.len() as u32).to_le_bytes());
+        hasher.update(text.as_bytes());
+    }
+    hasher
 }

@@ -9,9 +9,10 @@
 //! | version | `u32` |
 //! | checksum | `u32`, CRC-32 (IEEE) of all that follows |
 //! | last push | `i64`, milliseconds since the Unix epoch |
+//! | identity | `u32`, a checksum |
 //! | families | `u32`, then each of them |
 //!
-//! A family is its name (text), the checksum of its shape (`u32`), how many labels it has (`u32`), its series (`u32`), and
+//! A family is its name (text), the checksums of its labels' names and of its shape (`u32` each), how many labels it has (`u32`), its series (`u32`), and
 //! then each series: its label values (texts), its start in the registry (`f64`), its start for the receiver (`i64`,
 //! milliseconds), the time of its latest exemplar (`i64`), and its standing (`u8`: 0 new, 1 known, 2 gone, 3 ended).
 
@@ -35,6 +36,7 @@ impl Sent {
         let checksum_at = out.len();
         out.extend_from_slice(&[0; 4]);
         out.extend_from_slice(&self.last.to_le_bytes());
+        out.extend_from_slice(&self.identity.to_le_bytes());
         count(self.families.len(), out);
         self.families.iter().for_each(|family| write_family(family, out));
         let checksum = crc32fast::hash(&out[checksum_at + 4..]);
@@ -54,18 +56,19 @@ impl Sent {
         if bytes.u32()? != crc32fast::hash(bytes.0) {
             return Err(SnapshotError::Checksum);
         }
-        let last = bytes.i64()?;
-        let families = (0..bytes.count(16)?).map(|_| read_family(&mut bytes)).collect::<Result<Vec<_>, _>>()?;
+        let (last, identity) = (bytes.i64()?, bytes.u32()?);
+        let families = (0..bytes.count(20)?).map(|_| read_family(&mut bytes)).collect::<Result<Vec<_>, _>>()?;
         if !bytes.0.is_empty() {
             return Err(SnapshotError::Malformed("something follows its end"));
         }
-        Ok(Self { last, families })
+        Ok(Self { last, identity, families })
     }
 }
 
 fn write_family(family: &SentFamily, out: &mut Vec<u8>) {
-    let SentFamily { name, shape, labels, entries } = family;
+    let SentFamily { name, label_names, shape, labels, entries } = family;
     text(name, out);
+    out.extend_from_slice(&label_names.to_le_bytes());
     out.extend_from_slice(&shape.to_le_bytes());
     count(labels.width(), out);
     count(entries.len(), out);
@@ -79,9 +82,9 @@ fn write_family(family: &SentFamily, out: &mut Vec<u8>) {
 }
 
 fn read_family(bytes: &mut Bytes<'_>) -> Result<SentFamily, SnapshotError> {
-    let (name, shape) = (bytes.text()?.to_owned(), bytes.u32()?);
+    let (name, label_names, shape) = (bytes.text()?.to_owned(), bytes.u32()?, bytes.u32()?);
     let width = bytes.u32()? as usize;
-    let mut family = SentFamily { name, shape, labels: LabelTable::new(width), entries: Vec::new() };
+    let mut family = SentFamily { name, label_names, shape, labels: LabelTable::new(width), entries: Vec::new() };
     for _ in 0..bytes.count(25)? {
         let values = (0..width).map(|_| bytes.text()).collect::<Result<Vec<_>, _>>()?;
         if family.labels.find(&values.iter().copied()).is_some() {

@@ -6,9 +6,10 @@
 //! histogram is one sample under the family's name; where a family has both forms, both are sent.
 //!
 //! 2.0 says type, help, unit and start of each series; 1.0 says type, help and unit once a family and body, and has no
-//! start. Messages are written by hand, as those of [`protobuf`](crate::protobuf) are. Which version a receiver
-//! understands is left to the caller: one that knows no 2.0 can answer 204 and store nothing, and then only the missing
-//! `X-Prometheus-Remote-Write-Samples-Written` header tells.
+//! start. Where a receiver refuses one sample of a 1.0 body it can refuse the whole of it (Prometheus does); of a 2.0 body
+//! it keeps the rest. Messages are written by hand, as those of [`protobuf`](crate::protobuf) are. Which version a receiver
+//! understands is left to the caller: one that knows no 2.0 can answer 204 and store nothing (VictoriaMetrics and
+//! Prometheus 2.42 do), and then only the missing `X-Prometheus-Remote-Write-Samples-Written` header tells.
 
 mod labels;
 mod native;

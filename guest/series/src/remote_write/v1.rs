@@ -43,9 +43,10 @@ impl Encode for Encoder<'_> {
         self.body.len()
     }
 
-    fn finish(&mut self) -> Vec<u8> {
+    fn finish(&mut self) -> (Vec<u8>, usize) {
         self.family = None;
-        compressed(&std::mem::take(&mut self.body))
+        let body = std::mem::take(&mut self.body);
+        (compressed(&body), body.len())
     }
 }
 

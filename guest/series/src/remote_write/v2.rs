@@ -98,14 +98,14 @@ impl Encode for Encoder<'_> {
         self.symbols.bytes + self.series.len()
     }
 
-    fn finish(&mut self) -> Vec<u8> {
+    fn finish(&mut self) -> (Vec<u8>, usize) {
         let symbols = std::mem::replace(&mut self.symbols, Symbols::new());
         let mut body = Vec::with_capacity(symbols.bytes + self.series.len() + 2);
         for row in 0..symbols.table.len() {
             symbols.table.row(row).for_each(|text| wire::text(4, text, &mut body));
         }
         body.append(&mut self.series);
-        compressed(&body)
+        (compressed(&body), body.len())
     }
 }
 

@@ -12,6 +12,7 @@ use super::super::tests::body;
 use super::super::tests::server::{Server, echo, receive};
 use super::*;
 use crate::egress::trust;
+use crate::grants::Reach;
 
 const LIMITS: TimeLimits = TimeLimits {
     connect: Duration::from_secs(5),
@@ -21,7 +22,10 @@ const LIMITS: TimeLimits = TimeLimits {
 const SHORT: Duration = Duration::from_millis(100);
 
 fn plain() -> Client {
-    Client::with_tls(trust::builder().unwrap().with_root_certificates(RootCertStore::empty()).with_no_client_auth())
+    Client::with_tls(
+        trust::builder().unwrap().with_root_certificates(RootCertStore::empty()).with_no_client_auth(),
+        Reach::Any,
+    )
 }
 
 fn get(origin: &str) -> Request<RequestBody> {
@@ -190,7 +194,10 @@ async fn secure() -> (Server, Client) {
     .await;
     let mut roots = RootCertStore::empty();
     roots.add(CERTIFICATE.cert.der().clone()).unwrap();
-    (server, Client::with_tls(trust::builder().unwrap().with_root_certificates(roots).with_no_client_auth()))
+    (
+        server,
+        Client::with_tls(trust::builder().unwrap().with_root_certificates(roots).with_no_client_auth(), Reach::Any),
+    )
 }
 
 #[tokio::test]
@@ -237,11 +244,11 @@ async fn the_certificates_of_a_file_are_trusted_beside_the_systems() {
     let folder = tempfile::tempdir().unwrap();
     let ca = folder.path().join("ca.pem");
     std::fs::write(&ca, CERTIFICATE.cert.pem()).unwrap();
-    let client = Client::trusting(&ExtraRoots::read(&ca).unwrap());
+    let client = Client::trusting(&ExtraRoots::read(&ca).unwrap(), Reach::Any);
     assert_eq!(fetch(&client, &origin, LIMITS).await.unwrap(), format!("HTTP/2.0 {origin}/"));
     let stranger = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
     std::fs::write(&ca, stranger.cert.pem()).unwrap();
-    let client = Client::trusting(&ExtraRoots::read(&ca).unwrap());
+    let client = Client::trusting(&ExtraRoots::read(&ca).unwrap(), Reach::Any);
     let answer = fetch(&client, &origin, LIMITS).await;
     assert!(matches!(answer, Err(Error::TlsCertificateError)), "{answer:?}");
 }
