@@ -114,19 +114,6 @@ fn a_backend_that_is_away_is_told_to_the_sender() {
     assert!(told["detail"].as_str().unwrap().contains(&address), "{told}");
 }
 
-#[test]
-fn wasmtime_serve_keeps_the_instance_that_counts() {
-    let keeping =
-        "--max-concurrent-requests 1 --max-instance-reuse-count 1000000000 --idle-instance-timeout 1000000000";
-    let help = said(&mut metricast::command(["compose", "--help"]));
-    let words = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
-    assert!(words(&help).contains(keeping), "the help names the flags that are tried here: {help}");
-    let compose = |folder: &Path| service::compose(folder, "prometheus", &["--keeps-instance"]);
-    let keeping: Vec<_> = keeping.split(' ').collect();
-    let Some(serving) = serve(compose, &keeping) else { return };
-    serving.counts_the_real_records();
-}
-
 /// The rows that `examples/edge/measure.py` prints of these components, split into cells.
 fn measured(components: &[&Path]) -> Option<Vec<Vec<String>>> {
     let program = require(Server::Host(Host::Wasmtime))?.join("bin/wasmtime");
