@@ -9,7 +9,7 @@ use std::sync::OnceLock;
 
 use serde_json::Value;
 use support::stub::{Answer, Stub};
-use support::{Server, data, metricast, skip};
+use support::{Server, data, metricast, require};
 use tempfile::TempDir;
 
 use crate::truth::{FILE, RECORDS};
@@ -17,7 +17,7 @@ use crate::truth::{FILE, RECORDS};
 /// The component, made once for all tests; `None` where the tool is missing, and the skip is on record.
 fn component() -> Option<&'static Path> {
     static MADE: OnceLock<(TempDir, PathBuf)> = OnceLock::new();
-    let tool = skip::require(Server::ComponentizePy)?;
+    let tool = require(Server::ComponentizePy)?;
     let (_, file) = MADE.get_or_init(|| {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("webhook.wasm");

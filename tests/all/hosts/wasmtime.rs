@@ -114,15 +114,25 @@ fn a_backend_that_is_away_is_told_to_the_sender() {
     assert!(told["detail"].as_str().unwrap().contains(&address), "{told}");
 }
 
+/// The rows that `examples/edge/measure.py` prints of these components, split into cells.
+fn measured(components: &[&Path]) -> Option<Vec<Vec<String>>> {
+    let program = require(Server::Host(Host::Wasmtime))?.join("bin/wasmtime");
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples/edge/measure.py");
+    let printed = said(Command::new("python3").arg(script).arg(program).args(components));
+    let cells = |row: &str| row.trim_matches('|').split('|').map(|cell| cell.trim().to_owned()).collect();
+    Some(printed.lines().skip(2).map(cells).collect())
+}
+
 #[test]
-fn wasmtime_serve_keeps_the_instance_that_counts() {
-    let keeping =
-        "--max-concurrent-requests 1 --max-instance-reuse-count 1000000000 --idle-instance-timeout 1000000000";
-    let help = said(&mut metricast::command(["compose", "--help"]));
-    let words = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
-    assert!(words(&help).contains(keeping), "the help names the flags that are tried here: {help}");
-    let compose = |folder: &Path| service::compose(folder, "prometheus", &["--keeps-instance"]);
-    let keeping: Vec<_> = keeping.split(' ').collect();
-    let Some(serving) = serve(compose, &keeping) else { return };
-    serving.counts_the_real_records();
+fn the_script_of_the_edge_example_measures_plugins_and_services() {
+    let folder = tempfile::tempdir().unwrap();
+    let service = service::writes_to(folder.path(), "http://127.0.0.1:9", "edge");
+    let Some(rows) = measured(&[Path::new(env!("WEBHOOK")), &service]) else { return };
+    let [plugin, service] = &rows[..] else { panic!("{rows:?}") };
+    let number = |text: &String| text.replace(',', "").parse::<f64>().unwrap_or_else(|_| panic!("{text}: {rows:?}"));
+    assert_eq!(plugin[5..], ["", "", "", ""], "a plugin alone answers no requests");
+    let bytes = u32::try_from(fs::metadata(env!("WEBHOOK")).unwrap().len()).unwrap();
+    assert!((number(&plugin[1]) * 1024.0 - f64::from(bytes)).abs() <= 512.0, "{bytes}: {rows:?}");
+    assert!(number(&plugin[2]) < number(&plugin[1]), "{rows:?}");
+    assert!(service[1..].iter().all(|cell| number(cell) > 0.0), "{rows:?}");
 }
