@@ -120,7 +120,7 @@ async fn prepare(plugin: Plugin, config: &Checked, publisher: &Publisher) -> Res
     // What it is given names no origin, whatever its schema says: only what the user wrote for it does.
     let grants = Grants::from_config(&plugin.description().config_schema, &publisher.config, &publisher.allow)?;
     let (mut settings, given) = settings(&plugin, config, publisher);
-    let secrets = Secrets::extract(&mut settings, &config.folder)?;
+    let secrets = Secrets::extract_given(&mut settings, &config.folder, &publisher.given_secrets)?;
     let settings = settings.to_string();
     plugin.check(&settings, &publisher.limits).await?;
     let (limits, trust) = (publisher.limits.clone(), publisher.trust.clone());
