@@ -46,14 +46,22 @@
 //! - [`plugin`] loads components and runs them in sandboxes, on what [`engine`], [`grants`], [`limits`] and [`egress`]
 //!   allow, and believes nothing that they say before it was checked;
 //! - [`scrape`] shows what a plugin exposes;
+<<<<<<< HEAD
 //! - [`pipeline`] puts these together as a [`config`] says, and [`cli`] is the command in front of it; `api` is the front
 //!   for programs.
+=======
+//! - [`conformance`] holds a plugin against the contract;
+//! - [`compose`] makes one portable component of several plugins, or a service of one;
+//! - [`pipeline`] puts these together as a [`config`] says, and [`cli`] is the command in front of it.
+>>>>>>> main
 
 mod api;
 mod bindings;
 pub mod cli;
 pub mod clock;
+pub mod compose;
 pub mod config;
+pub mod conformance;
 pub mod delivery;
 pub mod egress;
 pub mod engine;

@@ -30,6 +30,7 @@ use crate::scrape::Scraped;
 
 pub use exposition::ExpositionError;
 pub use report::Report;
+pub(crate) use workshop::options;
 pub use workshop::{Prepared, Workshop};
 
 /// How many instances of one publisher work side by side at most.

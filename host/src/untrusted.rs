@@ -13,8 +13,8 @@ use serde_json::Value;
 use crate::bindings::types as raw;
 use crate::limits::{LimitHit, Limits};
 use crate::plugin::{
-    Description, Exposition, Fault, Finding, Flushed, LateRejection, Profile, PublishError, Receipt, Rejection, Saved,
-    Snippet, Verdict,
+    Clause, Description, Exposition, Fault, Finding, Flushed, LateRejection, Profile, PublishError, Receipt, Rejection,
+    Saved, Snippet, Verdict,
 };
 
 /// No backend's wish to wait is longer.
@@ -34,17 +34,20 @@ const SNIPPET: usize = 256 << 10;
 
 pub(crate) fn description(raw: raw::Description, limits: &Limits) -> Result<Description, Fault> {
     if !is_plain_name(&raw.name) {
-        return Err(broken(format!("its name {:?} is not short, lower case, with hyphens", text(&raw.name, NAME))));
+        return Err(broken(
+            Clause::Description,
+            format!("its name {:?} is not short, lower case, with hyphens", text(&raw.name, NAME)),
+        ));
     }
     if raw.version.is_empty() || raw.version.len() > NAME || !raw.version.bytes().all(|byte| byte.is_ascii_graphic()) {
-        return Err(broken(format!("its version {:?} is none", text(&raw.version, NAME))));
+        return Err(broken(Clause::Description, format!("its version {:?} is none", text(&raw.version, NAME))));
     }
     bounded("schema bytes", raw.config_schema.len(), SCHEMA)?;
     bounded("extra pairs", raw.extra.len(), EXTRA)?;
     let config_schema: Value = serde_json::from_str(&raw.config_schema)
-        .map_err(|error| broken(format!("the schema of its config is no JSON: {error}")))?;
+        .map_err(|error| broken(Clause::Description, format!("the schema of its config is no JSON: {error}")))?;
     if !config_schema.is_object() {
-        return Err(broken("the schema of its config is no JSON object"));
+        return Err(broken(Clause::Description, "the schema of its config is no JSON object"));
     }
     let pair = |pair: raw::AttributeResult| (text(&pair.key, limits.text), text(&pair.value, limits.text));
     let extra = raw.extra.into_iter().map(pair).collect();
@@ -53,10 +56,10 @@ pub(crate) fn description(raw: raw::Description, limits: &Limits) -> Result<Desc
 
 pub(crate) fn profile(raw: raw::Profile) -> Result<Profile, Fault> {
     let Some(max_instances) = NonZeroU32::new(raw.max_instances) else {
-        return Err(broken("its profile allows no instance"));
+        return Err(broken(Clause::Profile, "its profile allows no instance"));
     };
     if raw.flush_interval_ms == Some(0) {
-        return Err(broken("its profile asks for a flush every 0 ms"));
+        return Err(broken(Clause::Profile, "its profile asks for a flush every 0 ms"));
     }
     Ok(Profile {
         stateful: raw.stateful,
@@ -71,19 +74,25 @@ pub(crate) fn receipt(raw: raw::Receipt, records: usize, stateful: bool, limits:
     let counts = (raw.accepted as usize).checked_add(raw.rejected.len() + raw.retryable.len());
     if counts != Some(records) {
         let (accepted, rejected, retryable) = (raw.accepted, raw.rejected.len(), raw.retryable.len());
-        return Err(broken(format!(
-            "{accepted} accepted, {rejected} rejected and {retryable} retryable do not add up to {records} records"
-        )));
+        return Err(broken(
+            Clause::ReceiptSum,
+            format!(
+                "{accepted} accepted, {rejected} rejected and {retryable} retryable do not add up to {records} records"
+            ),
+        ));
     }
     if stateful && !raw.retryable.is_empty() {
-        return Err(broken("it keeps state, and so answers for whole batches, but calls records retryable"));
+        return Err(broken(
+            Clause::ReceiptWhole,
+            "it keeps state, and so answers for whole batches, but calls records retryable",
+        ));
     }
     let rejected = raw.rejected.iter().map(|rejection| rejection.index);
     unique(rejected.chain(raw.retryable.iter().copied()), records, "the receipt")?;
     let retryable = sorted(raw.retryable);
     unique(raw.in_doubt.iter().copied(), records, "in-doubt")?;
     if let Some(index) = raw.in_doubt.iter().find(|index| retryable.binary_search(index).is_err()) {
-        return Err(broken(format!("record {index} is in doubt and not retryable")));
+        return Err(broken(Clause::ReceiptIndex, format!("record {index} is in doubt and not retryable")));
     }
     let mut rejected: Vec<_> = raw
         .rejected
@@ -117,8 +126,8 @@ pub(crate) fn flushed(raw: raw::Flushed, limits: &Limits) -> Result<Flushed, Fau
 
 pub(crate) fn saved(raw: Option<raw::SavedResult>, stateful: bool, limits: &Limits) -> Result<Option<Saved>, Fault> {
     match raw {
-        None if stateful => Err(broken("it keeps state, but its snapshot is none")),
-        Some(_) if !stateful => Err(broken("it keeps no state, but gives a snapshot")),
+        None if stateful => Err(broken(Clause::Snapshot, "it keeps state, but its snapshot is none")),
+        Some(_) if !stateful => Err(broken(Clause::Snapshot, "it keeps no state, but gives a snapshot")),
         None => Ok(None),
         Some(raw) => {
             bounded("snapshot bytes", raw.state.len(), limits.snapshot)?;
@@ -131,7 +140,10 @@ pub(crate) fn exposition(raw: Option<raw::Exposition>, limits: &Limits) -> Resul
     let Some(raw) = raw else { return Ok(None) };
     let printable = raw.content_type.bytes().all(|byte| byte == b' ' || byte.is_ascii_graphic());
     if raw.content_type.is_empty() || raw.content_type.len() > NAME || !printable {
-        return Err(broken(format!("its content type {:?} is no header value", text(&raw.content_type, NAME))));
+        return Err(broken(
+            Clause::Exposition,
+            format!("its content type {:?} is no header value", text(&raw.content_type, NAME)),
+        ));
     }
     bounded("exposition bytes", raw.body.len(), limits.exposition)?;
     Ok(Some(Exposition { content_type: raw.content_type, body: Bytes::from(raw.body) }))
@@ -172,10 +184,10 @@ pub(crate) fn snippets(raw: Vec<raw::Snippet>, limits: &Limits) -> Result<Vec<Sn
     bounded("snippets", raw.len(), ANSWERS)?;
     let snippet = |raw: raw::Snippet| {
         if !is_plain_name(&raw.name) {
-            return Err(broken(format!(
-                "a snippet's name {:?} is not short, lower case, with hyphens",
-                text(&raw.name, NAME)
-            )));
+            return Err(broken(
+                Clause::Advice,
+                format!("a snippet's name {:?} is not short, lower case, with hyphens", text(&raw.name, NAME)),
+            ));
         }
         bounded("snippet bytes", raw.text.len(), SNIPPET)?;
         let lines = raw.text.lines().map(|line| text(line, SNIPPET) + "\n").collect();
@@ -206,8 +218,8 @@ fn unique(indexes: impl Iterator<Item = u32> + Clone, records: usize, whose: &st
     let mut seen = vec![false; records];
     for index in indexes {
         match seen.get_mut(index as usize) {
-            None => return Err(broken(format!("{whose} names record {index} of {records}"))),
-            Some(true) => return Err(broken(format!("{whose} names record {index} twice"))),
+            None => return Err(broken(Clause::ReceiptIndex, format!("{whose} names record {index} of {records}"))),
+            Some(true) => return Err(broken(Clause::ReceiptIndex, format!("{whose} names record {index} twice"))),
             Some(seen) => *seen = true,
         }
     }
@@ -230,8 +242,8 @@ fn bounded(name: &'static str, requested: usize, limit: usize) -> Result<(), Fau
     Err(Fault::Limit(LimitHit { name, limit: limit as u64, current: 0, requested: requested as u64 }))
 }
 
-fn broken(what: impl Into<String>) -> Fault {
-    Fault::Untrusted { what: what.into() }
+fn broken(clause: Clause, what: impl Into<String>) -> Fault {
+    Fault::Untrusted { clause, what: what.into() }
 }
 
 #[cfg(test)]

@@ -17,8 +17,8 @@ use crate::input::{self, Parsed, Refusal, told};
 /// How many refusals are listed; more are only counted.
 pub const MAX_LISTED: usize = 10_000;
 
-/// What a [`RefusedLine`] says where a line has more than one record.
-pub const FOLLOWS: &str = told::FOLLOWS;
+/// What `curl -d` and `curl --data-binary` say of everything.
+const FORM: &str = "application/x-www-form-urlencoded";
 
 /// How a body holds its records.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,8 +49,7 @@ impl Format {
                 Ok(Self::Lines)
             }
             "application/json" => Ok(Self::Json),
-            // What `curl --data-binary` says of everything.
-            "" | "text/plain" | "application/octet-stream" | "application/x-www-form-urlencoded" => {
+            "" | "text/plain" | "application/octet-stream" | FORM => {
                 Ok(if body.trim_ascii_start().first() == Some(&b'[') { Self::Json } else { Self::Lines })
             }
             _ => Err(UnknownType(essence)),
@@ -76,6 +75,8 @@ pub struct Body {
     pub refused: Vec<RefusedLine>,
     /// How many more were refused.
     pub unlisted: u64,
+    /// The line, or the item of an array, that each record was, in the order of their arrival; from 1.
+    pub lines: Vec<u32>,
 }
 
 /// What a body is packed as that says nothing of it, by its first bytes (RFC 1952, section 2.3.1; RFC 8878, section
@@ -88,6 +89,19 @@ fn packed_as(body: &[u8]) -> Option<&'static str> {
     } else {
         None
     }
+}
+
+/// Reads the body of a request that came with `content_type` and was taken in at `received`, seconds since the Unix
+/// epoch.
+///
+/// # Errors
+/// [`UnknownType`]
+pub fn take(body: &[u8], content_type: Option<&str>, received: f64) -> Result<Body, UnknownType> {
+    let mut taken = read(body, Format::of(content_type, body)?, received);
+    if content_type.is_some_and(|named| named.starts_with(FORM)) {
+        taken.hint_at_curl(body);
+    }
+    Ok(taken)
 }
 
 /// Reads a body that was taken in at `received`, seconds since the Unix epoch.
@@ -111,12 +125,17 @@ impl Body {
         self.records.is_empty() && self.refused_count() > 0
     }
 
-    /// The answer's body, JSON: `accepted` counts records, `refused` lists lines with reasons, `refused_unlisted`
+    /// The status of the answer, once the records are where they belong: 400 where nothing of the body is a record.
+    pub fn status(&self) -> u16 {
+        if self.is_all_refused() { 400 } else { 200 }
+    }
+
+    /// The answer's body, JSON with a line end: `accepted` counts records, `refused` lists lines with reasons, `refused_unlisted`
     /// (where there are any) counts the rest of them.
     pub fn answer(&self) -> String {
         let answer =
             Answer { accepted: self.records.len() as u64, refused: &self.refused, refused_unlisted: self.unlisted };
-        serde_json::to_string(&answer).expect("all keys are text")
+        serde_json::to_string(&answer).expect("all keys are text") + "\n"
     }
 
     fn lines(&mut self, body: &[u8], received: f64) {
@@ -166,8 +185,18 @@ impl Body {
     }
 
     fn push(&mut self, line: u64, record: &Parsed<'_>, received: f64) {
-        if let Err(full) = self.records.push(&record.as_ref(), received) {
-            self.refuse(line, &Refusal::new(full.to_string()));
+        match self.records.push(&record.as_ref(), received) {
+            Ok(()) => self.lines.push(u32::try_from(line).unwrap_or(u32::MAX)),
+            Err(full) => self.refuse(line, &Refusal::new(full.to_string())),
+        }
+    }
+
+    /// `curl -d @FILE` makes one line of all lines.
+    fn hint_at_curl(&mut self, body: &[u8]) {
+        let all_in_one = self.is_all_refused() && !body.contains(&b'\n');
+        if let Some(first) = self.refused.first_mut().filter(|first| all_in_one && first.reason.contains(told::FOLLOWS))
+        {
+            first.reason += "; curl -d takes the line ends out of a file: use --data-binary";
         }
     }
 
@@ -218,24 +247,11 @@ impl<'de> Visitor<'de> for &mut Items<'_> {
     }
 }
 
-/// An error's body, `application/problem+json` ([RFC 9457](https://www.rfc-editor.org/rfc/rfc9457)).
-pub fn problem(status: u16, title: &str, detail: &str) -> String {
-    let problem = Problem { title, status, detail };
-    serde_json::to_string(&problem).expect("all keys are text")
-}
-
-#[derive(Serialize)]
-struct Problem<'a> {
-    title: &'a str,
-    status: u16,
-    detail: &'a str,
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
 
-    use super::{Format, MAX_LISTED, UnknownType, problem, read};
+    use super::{Format, MAX_LISTED, UnknownType, read};
 
     const GOOD: &str = r#"{"event_name":"e","start_time":1}"#;
 
@@ -244,9 +260,11 @@ mod tests {
         let body = read(format!("{GOOD}\n\n{{}}\r\n{GOOD}").as_bytes(), Format::Lines, 5.0);
         assert_eq!(
             body.answer(),
-            r#"{"accepted":2,"refused":[{"line":3,"reason":"neither metric_type nor event_name nor operation is there: the kind of record is not known"}]}"#
+            r#"{"accepted":2,"refused":[{"line":3,"reason":"neither metric_type nor event_name nor operation is there: the kind of record is not known"}]}
+"#
         );
         assert!(!body.is_all_refused());
+        assert_eq!(body.lines, [1, 4]);
         assert_eq!(body.records.finish().received(), [5.0, 5.0]);
     }
 
@@ -271,10 +289,11 @@ mod tests {
         let array = read(format!("\u{feff}[{GOOD}, 7,\n {GOOD}]\n").as_bytes(), Format::Json, 5.0);
         assert_eq!(
             array.answer(),
-            r#"{"accepted":2,"refused":[{"line":2,"reason":"a record is one JSON object, and this is a number"}]}"#
+            r#"{"accepted":2,"refused":[{"line":2,"reason":"a record is one JSON object, and this is a number"}]}
+"#
         );
         assert_eq!(read(b"{\n\"event_name\": \"e\",\n\"start_time\": 1}", Format::Json, 5.0).records.len(), 1);
-        assert_eq!(read(b" ", Format::Json, 5.0).answer(), r#"{"accepted":0,"refused":[]}"#);
+        assert_eq!(read(b" ", Format::Json, 5.0).answer(), "{\"accepted\":0,\"refused\":[]}\n");
     }
 
     #[test]
@@ -324,7 +343,7 @@ mod tests {
     fn refusals_are_listed_up_to_a_bound() {
         let body = read("x\n".repeat(MAX_LISTED + 3).as_bytes(), Format::Lines, 5.0);
         assert_eq!((body.refused.len(), body.refused_count()), (MAX_LISTED, MAX_LISTED as u64 + 3));
-        assert!(body.answer().ends_with(r#""refused_unlisted":3}"#));
+        assert!(body.answer().ends_with("\"refused_unlisted\":3}\n"));
     }
 
     #[test]
@@ -335,13 +354,5 @@ mod tests {
         assert_eq!(of("application/x-www-form-urlencoded", " [1]"), Ok(Format::Json));
         assert_eq!(Format::of(None, b"{}"), Ok(Format::Lines));
         assert_eq!(of("text/xml", "<"), Err(UnknownType("text/xml".to_owned())));
-    }
-
-    #[test]
-    fn a_problem_says_what_and_why() {
-        assert_eq!(
-            problem(413, "body too large", "at most 7 bytes"),
-            r#"{"title":"body too large","status":413,"detail":"at most 7 bytes"}"#
-        );
     }
 }

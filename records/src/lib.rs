@@ -29,8 +29,10 @@ pub mod body;
 mod builder;
 mod check;
 pub mod dictionary;
+pub mod encoding;
 pub mod input;
 mod metrics;
+pub mod problem;
 pub mod time;
 
 pub use batch::{Batch, Columns, Record};

@@ -3,7 +3,10 @@
 
 mod backfill;
 mod cli;
+mod compose;
+mod conformance;
 mod elasticsearch;
+mod hosts;
 mod ingest;
 mod input;
 mod input_limits;

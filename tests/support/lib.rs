@@ -18,7 +18,7 @@ pub mod tls;
 pub mod wait;
 
 pub use skip::require;
-pub use xtask::servers::Server;
+pub use xtask::servers::{Host, Server};
 
 /// A file of `tests/data`.
 pub fn data(name: &str) -> PathBuf {

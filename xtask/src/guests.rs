@@ -16,6 +16,10 @@ use crate::workspace;
 /// The packages whose components are built into the `metricast` binary.
 pub const BUNDLED: &[&str] = &["metricast-prometheus", "metricast-elasticsearch"];
 
+/// The packages whose components `metricast compose` puts around plugins. They are built into the `metricast` binary
+/// too, and are no plugins by name.
+pub const FITTINGS: &[&str] = &["metricast-composite", "metricast-gateway"];
+
 /// The target of every guest.
 pub const TARGET: &str = "wasm32-wasip2";
 

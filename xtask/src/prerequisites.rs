@@ -9,6 +9,9 @@ use xtask::servers::jdk;
 /// The least version of Go that compiles the servers.
 const GO: (u32, u32) = (1, 26);
 
+/// The least version of Node.js that runs jco.
+const NODE: u32 = 20;
+
 /// Something that the machine lacks.
 struct Lack {
     what: &'static str,
@@ -49,6 +52,11 @@ fn server_lacks() -> Vec<Lack> {
         ),
         (runs("mvn", &["--version"]), "Maven", "sudo apt-get install maven"),
         (runs("python3", &["-m", "pip", "--version"]), "Python 3 with pip", "sudo apt-get install python3-pip"),
+        (
+            node_is_new_enough() && runs("npm", &["--version"]),
+            "Node.js 20 or newer with npm",
+            "see https://nodejs.org/en/download",
+        ),
         (go_is_new_enough(), "Go 1.26 or newer", "see https://go.dev/doc/install"),
         (
             runs("apt-get", &["--version"]) && runs("dpkg-deb", &["--version"]) || runs("promtool", &["--version"]),
@@ -70,6 +78,15 @@ fn go_is_new_enough() -> bool {
     go_version(&String::from_utf8_lossy(&output.stdout)).is_some_and(|version| version >= GO)
 }
 
+fn node_is_new_enough() -> bool {
+    let Ok(output) = Command::new("node").arg("--version").output() else { return false };
+    node_version(&String::from_utf8_lossy(&output.stdout)).is_some_and(|version| version >= NODE)
+}
+
+fn node_version(text: &str) -> Option<u32> {
+    text.trim().strip_prefix('v')?.split('.').next()?.parse().ok()
+}
+
 fn go_version(text: &str) -> Option<(u32, u32)> {
     let mut numbers = text.trim().strip_prefix("go")?.split(|letter: char| !letter.is_ascii_digit());
     Some((numbers.next()?.parse().ok()?, numbers.next()?.parse().ok()?))
@@ -85,5 +102,11 @@ mod tests {
         assert!(go_version("go1.9").unwrap() < GO);
         assert!(go_version("go1.27rc1").unwrap() > GO);
         assert_eq!(go_version("devel"), None);
+    }
+
+    #[test]
+    fn node_says_its_version_with_a_v() {
+        assert_eq!(node_version("v20.20.2\n"), Some(20));
+        assert_eq!(node_version("20"), None);
     }
 }

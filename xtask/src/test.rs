@@ -28,7 +28,7 @@ pub(crate) struct Test {
 /// Arguments of `cargo xtask servers`.
 #[derive(Args)]
 pub(crate) struct Servers {
-    /// These only (prom2, prom3, os2, os3, es7, es8, es9, openmetrics); all required ones if none is named
+    /// These only (prom2, prom3, os2, os3, es7, es8, es9, openmetrics, wasmtime, wash, wasmtime-py, jco); all required ones if none is named
     #[arg(value_parser = Server::from_name)]
     servers: Vec<Server>,
 }

@@ -85,6 +85,18 @@ impl LabelTable {
         self.index.insert_unique(hash, row, |&row| self::hash(&self.seed, self.rows.get(row)));
         row
     }
+
+    /// Removes the rows from `len` on.
+    pub(crate) fn truncate(&mut self, len: u32) {
+        while self.len() > len {
+            let last = self.len() - 1;
+            let hash = hash(&self.seed, self.rows.get(last));
+            if let Ok(entry) = self.index.find_entry(hash, |row| *row == last) {
+                entry.remove();
+            }
+            self.rows.pop();
+        }
+    }
 }
 
 impl Rows {
@@ -103,6 +115,12 @@ impl Rows {
         }
         self.count += 1;
         self.count - 1
+    }
+
+    fn pop(&mut self) {
+        self.count -= 1;
+        self.ends.truncate(self.count as usize * self.width);
+        self.text.truncate(self.ends.last().copied().unwrap_or(0));
     }
 }
 

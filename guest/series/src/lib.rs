@@ -1,5 +1,5 @@
-//! Counters, gauges and histograms by label, and what shows and keeps them: the text and protobuf formats of Prometheus,
-//! OpenMetrics, and snapshots.
+//! Counters, gauges and histograms by label, and what shows, sends and keeps them: the text and protobuf formats of
+//! Prometheus, OpenMetrics, remote write, OTLP, and snapshots.
 //!
 //! This is logic alone: no clock, no sockets, no bindings, and no randomness but the seeds of hashes. What went in, and in
 //! which order, decides every byte that comes out, so a replay after a crash ends where the first run was. It is not a
@@ -62,14 +62,19 @@ pub mod labels;
 pub mod native;
 mod number;
 pub mod open_metrics;
+pub mod otlp;
 pub mod protobuf;
+pub mod push;
 mod registry;
+pub mod remote_write;
 mod samples;
 mod search;
 pub mod snapshot;
+mod spans;
 mod sum;
 pub mod text;
 mod view;
+mod wire;
 
 pub use accept::{Format, Negotiated, negotiate};
 pub use builder::Builder;

@@ -269,12 +269,12 @@ impl Registry {
     }
 
     /// One that holds nothing back.
-    fn page(&self) -> Page<'_> {
+    pub(crate) fn page(&self) -> Page<'_> {
         Page { constants: &self.constants, held_after: f64::INFINITY }
     }
 
     /// How many values found no room, as a family with a series for each family that can overflow.
-    fn overflow_family(&self) -> Family<Vec<u128>> {
+    pub(crate) fn overflow_family(&self) -> Family<Vec<u128>> {
         let help = "Values recorded under __other__, because their family is full.";
         let descriptor = Descriptor::new(OVERFLOW_FAMILY, help).fixed_label(OVERFLOW_LABEL);
         let mut overflow = Family::new(descriptor, Vec::new());

@@ -57,7 +57,7 @@ pub(crate) struct HistogramView<'a> {
 
 /// What a held histogram shows.
 static NO_COUNTS: [u64; Buckets::MAX + 1] = [0; Buckets::MAX + 1];
-static NO_NATIVE: Native = Native::new();
+pub(crate) static NO_NATIVE: Native = Native::new();
 
 impl<'a> FamilyView<'a> {
     pub(crate) fn of_counters(family: &'a Family<Vec<u128>>, page: Page<'a>) -> Self {
@@ -98,8 +98,25 @@ impl<'a> FamilyView<'a> {
     /// Names and values of a series' labels. One without a value is left out: to Prometheus it is an absent one.
     pub(crate) fn label_pairs(&self, row: u32) -> impl Iterator<Item = (&'a str, &'a str)> {
         let own = self.descriptor.label_names().zip(self.labels.row(row));
-        let constants = self.page.constants.iter().map(|(name, value)| (name.as_str(), value.as_str()));
-        own.chain(constants).filter(|(_, value)| !value.is_empty())
+        own.chain(self.constants()).filter(|(_, value)| !value.is_empty())
+    }
+
+    /// The same family with the label values of other series.
+    pub(crate) fn labelled(self, labels: &'a LabelTable) -> Self {
+        Self { labels, ..self }
+    }
+
+    /// Names and values of the labels that every series has.
+    pub(crate) fn constants(&self) -> impl Iterator<Item = (&'a str, &'a str)> {
+        self.page.constants.iter().map(|(name, value)| (name.as_str(), value.as_str()))
+    }
+
+    /// How many places for exemplars a series has.
+    pub(crate) fn buckets(&self) -> usize {
+        match self.cells {
+            CellsView::Histograms(histograms) => histograms.buckets.width(),
+            CellsView::Counters(_) | CellsView::Gauges(_) => 1,
+        }
     }
 
     /// About how many bytes the page of this family has, where each line has its labels and so many bytes besides: more
@@ -128,11 +145,7 @@ impl<'a> FamilyView<'a> {
 
     /// The exemplar of a series' bucket, or of a series without buckets; none where it is held.
     pub(crate) fn exemplar(&self, row: u32, bucket: usize) -> Option<&'a Exemplar> {
-        let width = match self.cells {
-            CellsView::Histograms(histograms) => histograms.buckets.width(),
-            CellsView::Counters(_) | CellsView::Gauges(_) => 1,
-        };
-        self.exemplars.get(row as usize * width + bucket).filter(|_| !self.is_held(row))
+        self.exemplars.get(row as usize * self.buckets() + bucket).filter(|_| !self.is_held(row))
     }
 
     fn is_held(&self, row: u32) -> bool {

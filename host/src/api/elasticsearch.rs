@@ -68,7 +68,7 @@ use crate::pipeline::Report;
 /// #         };
 /// #         (http::StatusCode::OK, [("x-elastic-product", "Elasticsearch")], body.to_string())
 /// #     };
-/// #     let serve = async { axum::serve(tokio::net::TcpListener::from_std(listener).unwrap(), Router::new().fallback(answer)).await };
+/// #     let serve = async move { axum::serve(tokio::net::TcpListener::from_std(listener).unwrap(), Router::new().fallback(answer)).await };
 /// #     tokio::spawn(serve);
 /// #     vec![url]
 /// # }

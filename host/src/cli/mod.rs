@@ -9,6 +9,8 @@ mod check;
 mod chunks;
 mod client;
 mod completions;
+mod compose;
+mod conformance;
 mod deliver;
 mod exit;
 mod feeding;
@@ -101,6 +103,8 @@ enum Command {
     Check(check::Check),
     Plugins(plugins::Plugins),
     Inspect(inspect::Inspect),
+    Conformance(conformance::Conformance),
+    Compose(compose::Compose),
     Completions(completions::Completions),
 }
 
@@ -118,6 +122,8 @@ impl Command {
             Self::Check(command) => command.run(terminal),
             Self::Plugins(plugins::Plugins {}) => plugins::Plugins::run(),
             Self::Inspect(command) => command.run(terminal),
+            Self::Conformance(command) => command.run(terminal),
+            Self::Compose(command) => command.run(terminal),
             Self::Completions(command) => command.run(&mut Cli::command()),
         }
     }

@@ -61,6 +61,10 @@ impl Egress {
     }
 
     pub(crate) fn trusting(grants: Grants, secrets: Secrets, limits: &Limits, trust: ExtraRoots) -> Self {
+        Self::telling(grants, secrets, limits, trust, Bucket::new(TOLD_AT_ONCE, TOLD_PER_SECOND))
+    }
+
+    fn telling(grants: Grants, secrets: Secrets, limits: &Limits, trust: ExtraRoots, told: Bucket) -> Self {
         Self(Arc::new(Shared {
             grants,
             secrets,
@@ -68,8 +72,13 @@ impl Egress {
             longest: limits.call_time,
             trust,
             client: OnceLock::new(),
-            told: Mutex::new(Bucket::new(TOLD_AT_ONCE, TOLD_PER_SECOND)),
+            told: Mutex::new(told),
         }))
+    }
+
+    /// No way out at all, and no word of what was refused: nobody expects it to be granted.
+    pub(crate) fn silent(limits: &Limits) -> Self {
+        Self::telling(Grants::default(), Secrets::default(), limits, ExtraRoots::default(), Bucket::new(0, 0.0))
     }
 
     /// No way out at all.

@@ -117,13 +117,25 @@ fn settings(plugin: &Plugin, config: &Checked, publisher: &Publisher) -> (Value,
 }
 
 async fn prepare(plugin: Plugin, config: &Checked, publisher: &Publisher) -> Result<Prepared, StartProblem> {
+    let Opening { options, grants, given } = options(&plugin, config, publisher)?;
+    plugin.check(options.config(), &publisher.limits).await?;
+    Ok(Prepared { plugin, grants, given, options })
+}
+
+/// What a publisher is opened with, and where it comes from. Its plugin has not judged it.
+pub(crate) struct Opening {
+    pub(crate) options: OpenOptions,
+    grants: Grants,
+    given: Vec<Given>,
+}
+
+/// Reads the secrets of a publisher and draws up its grants.
+pub(crate) fn options(plugin: &Plugin, config: &Checked, publisher: &Publisher) -> Result<Opening, StartProblem> {
     // What it is given names no origin, whatever its schema says: only what the user wrote for it does.
     let grants = Grants::from_config(&plugin.description().config_schema, &publisher.config, &publisher.allow)?;
-    let (mut settings, given) = settings(&plugin, config, publisher);
+    let (mut settings, given) = settings(plugin, config, publisher);
     let secrets = Secrets::extract_given(&mut settings, &config.folder, &publisher.given_secrets)?;
-    let settings = settings.to_string();
-    plugin.check(&settings, &publisher.limits).await?;
     let (limits, trust) = (publisher.limits.clone(), publisher.trust.clone());
-    let options = OpenOptions::trusting(&publisher.name, &settings, grants.clone(), secrets, limits, trust);
-    Ok(Prepared { plugin, grants, given, options })
+    let options = OpenOptions::trusting(&publisher.name, &settings.to_string(), grants.clone(), secrets, limits, trust);
+    Ok(Opening { options, grants, given })
 }

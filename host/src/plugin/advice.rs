@@ -1,11 +1,13 @@
 //! The contract's calls that need no open publisher: a plugin's judgement of a config, what it finds out about the
 //! backend, what it tells a person to set up.
 
+use metricast_records::{EventMetrics, Metrics, NetworkMetrics};
+
 use super::Identity;
 use super::fault::CallError;
 use super::sandbox::{Sandbox, Surroundings};
-use super::types::{Finding, Snippet};
-use crate::bindings::PluginPre;
+use super::types::{Description, Finding, Snippet};
+use crate::bindings::{PluginPre, lower, types as raw};
 use crate::egress::Egress;
 use crate::limits::Limits;
 use crate::untrusted;
@@ -25,6 +27,26 @@ impl Advice {
 
     pub(super) fn with_egress(self, egress: Egress) -> Self {
         Self { egress, ..self }
+    }
+
+    pub(super) async fn describe(&mut self) -> Result<Description, CallError> {
+        let mut sandbox = self.sandbox().await?;
+        let (watch, guest, store) = sandbox.ready();
+        let raw = watch.bound(guest.call_describe(store)).await?;
+        Ok(untrusted::description(raw, &self.limits)?)
+    }
+
+    pub(super) async fn format_metrics(&mut self, metrics: &Metrics) -> Result<String, CallError> {
+        let mut sandbox = self.sandbox().await?;
+        let (watch, guest, store) = sandbox.ready();
+        let (Metrics::Event(EventMetrics { attributes, .. }) | Metrics::Network(NetworkMetrics { attributes, .. })) =
+            metrics;
+        let attributes = lower::attributes(attributes);
+        let metrics = match metrics {
+            Metrics::Event(event) => raw::Metrics::Event(lower::event(event, &attributes)),
+            Metrics::Network(network) => raw::Metrics::Network(lower::network(network, &attributes)),
+        };
+        Ok(watch.bound(guest.call_format_metrics(store, metrics)).await?)
     }
 
     pub(super) async fn check(&mut self, config: &str) -> Result<(), CallError> {

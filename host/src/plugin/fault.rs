@@ -43,12 +43,37 @@ pub enum Fault {
     /// Its answer breaks the contract.
     #[error("the plugin's answer breaks the contract: {what}")]
     Untrusted {
+        /// Which clause of it.
+        clause: Clause,
         /// In what way.
         what: String,
     },
     /// It had ended before this call.
     #[error("the plugin's instance has ended")]
     Gone,
+}
+
+/// What of the contract an answer can break.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Clause {
+    /// `describe`.
+    Description,
+    /// `profile`.
+    Profile,
+    /// Accepted, rejected and retryable add up.
+    ReceiptSum,
+    /// Indexes are in range and unique.
+    ReceiptIndex,
+    /// A stateful plugin answers for whole batches.
+    ReceiptWhole,
+    /// A snapshot is there exactly where there is state.
+    Snapshot,
+    /// An exposition's content type.
+    Exposition,
+    /// `probe` and `snippets`.
+    Advice,
+    /// How much is handed over in one call.
+    Size,
 }
 
 /// Frames of a backtrace that are kept: a panic's own are the first ten or so.
@@ -66,7 +91,8 @@ pub(super) fn fault_of(error: &wasmtime::Error, last: Option<String>, answer: us
     }
     let cause = if error.is::<I32Exit>() { "it called exit".to_owned() } else { error.root_cause().to_string() };
     if cause.starts_with(TOO_MUCH) {
-        return Fault::Untrusted { what: format!("it hands over more than {answer} bytes in one call") };
+        let what = format!("it hands over more than {answer} bytes in one call");
+        return Fault::Untrusted { clause: Clause::Size, what };
     }
     let words = last.map(|last| format!("{cause}; it last said: {last}"));
     let message = untrusted::text(&words.unwrap_or(cause), MESSAGE);

@@ -48,6 +48,17 @@ impl OpenOptions {
         Self { publisher: publisher.into(), config: config.into(), state: None, egress, limits }
     }
 
+    /// For who only wants to know what a publisher is like: it reaches nothing, and nobody is told that it tried.
+    pub fn without_network(publisher: &str, config: &str, limits: Limits) -> Self {
+        let egress = Egress::silent(&limits);
+        Self { publisher: publisher.into(), config: config.into(), state: None, egress, limits }
+    }
+
+    /// The settings as the plugin sees them: JSON text with placeholders for secrets.
+    pub fn config(&self) -> &str {
+        &self.config
+    }
+
     /// Opens from this state.
     #[must_use]
     pub fn with_state(mut self, state: Option<Saved>) -> Self {

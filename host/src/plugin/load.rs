@@ -80,6 +80,16 @@ fn list(names: &[String]) -> String {
     if names.is_empty() { "nothing".to_owned() } else { names.join(", ") }
 }
 
+impl PluginSource {
+    /// The bytes of its component, within the bound of a plugin's size.
+    ///
+    /// # Errors
+    /// Where it cannot be read or is no component.
+    pub fn read(&self) -> Result<Cow<'static, [u8]>, LoadError> {
+        read(self).map_err(|problem| LoadError { plugin: self.to_string(), problem })
+    }
+}
+
 /// Reads a source, within the bound, and makes sure that it is a component.
 pub(super) fn read(source: &PluginSource) -> Result<Cow<'static, [u8]>, LoadProblem> {
     let bytes = match source {

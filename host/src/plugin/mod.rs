@@ -21,24 +21,25 @@ mod types;
 
 use std::sync::Arc;
 
+use metricast_records::Metrics;
 use wasmtime::component::{Component, Linker};
 
 use crate::bindings::{EXPORT, PluginPre};
-use crate::egress::Egress;
 use crate::engine::{Engine, EngineError};
 use crate::limits::Limits;
-use crate::untrusted;
 use advice::Advice;
 use publisher::OpenPublisher;
-use sandbox::{Sandbox, Surroundings};
+use sandbox::Surroundings;
 use surface::Surface;
 
-pub use fault::{CallError, Fault};
+pub use fault::{CallError, Clause, Fault};
 pub use instance::{Instance, OpenOptions};
 pub use load::{LoadError, LoadProblem};
 pub(crate) use log::Identity;
 pub use runtime::PluginRuntime;
+pub(crate) use source::Bundled;
 pub use source::{PluginSource, SourceError, bundled};
+pub(crate) use surface::is_provided;
 pub use types::{
     Description, Exposition, Finding, Flushed, LateRejection, Profile, PublishError, Receipt, Rejection, Saved,
     Snippet, Verdict,
@@ -106,15 +107,9 @@ impl Code {
     ) -> Result<Plugin, LoadProblem> {
         let name: Arc<str> = source.to_string().into();
         let identity = Identity { publisher: name.clone(), plugin: name };
-        let pre = self.pre.clone();
-        let asking = async move {
-            let mut sandbox = Sandbox::new(&pre, identity, &Egress::closed(), &limits).await?;
-            let (watch, guest, store) = sandbox.ready();
-            let raw = watch.bound(guest.call_describe(store)).await?;
-            untrusted::description(raw, &limits)
-        };
-        let asked = runtime.spawn(asking).await;
-        let description = asked.unwrap_or(Err(Fault::Gone)).map_err(CallError::from)?;
+        let mut advice = Advice::new(self.pre.clone(), identity, limits);
+        let asked = runtime.spawn(async move { advice.describe().await }).await;
+        let description = asked.unwrap_or(Err(Fault::Gone.into()))?;
         let label = format!("{} {}", description.name, description.version).into();
         Ok(Plugin { loaded: Arc::new(Loaded { code: self, description, label, runtime: runtime.clone() }) })
     }
@@ -157,6 +152,24 @@ impl Plugin {
     /// What the component exports.
     pub fn exports(&self) -> &[String] {
         &self.loaded.code.surface.exports
+    }
+
+    /// What it says that it is, asked once more.
+    ///
+    /// # Errors
+    /// [`CallError::Fault`] only.
+    pub(crate) async fn describe_again(&self, limits: &Limits) -> Result<Description, CallError> {
+        let mut advice = self.advice(self.loaded.label.clone(), limits);
+        self.on_own_thread(async move { advice.describe().await }).await
+    }
+
+    /// The standard dictionary of a record, as the plugin gives it.
+    ///
+    /// # Errors
+    /// [`CallError::Fault`] only.
+    pub(crate) async fn format_metrics(&self, metrics: Metrics, limits: &Limits) -> Result<String, CallError> {
+        let mut advice = self.advice(self.loaded.label.clone(), limits);
+        self.on_own_thread(async move { advice.format_metrics(&metrics).await }).await
     }
 
     /// Lets the plugin judge a config (JSON text, placeholders for secrets) without any I/O.

@@ -54,7 +54,7 @@ impl Surface {
 
     /// Whether there is nothing but what a plugin gets, and the contract is there.
     pub(super) fn judge(&self) -> Result<(), LoadProblem> {
-        let forbidden: Vec<_> = self.imports.iter().filter(|name| !allowed(name)).cloned().collect();
+        let forbidden: Vec<_> = self.imports.iter().filter(|name| !is_provided(name)).cloned().collect();
         if !forbidden.is_empty() {
             return Err(LoadProblem::ForbiddenImports(forbidden));
         }
@@ -68,7 +68,8 @@ impl Surface {
 /// What the contract's own functions speak of: an instance of types only, which asks for nothing.
 const CONTRACT_TYPES: &str = "metricast:publisher/types@0.1.0";
 
-fn allowed(import: &str) -> bool {
+/// Whether plugins get an interface of this name.
+pub(crate) fn is_provided(import: &str) -> bool {
     if import == CONTRACT_TYPES {
         return true;
     }
@@ -90,7 +91,7 @@ mod tests {
             "wasi:random/insecure-seed@0.2.4",
             CONTRACT_TYPES,
         ] {
-            assert!(allowed(import), "{import}");
+            assert!(is_provided(import), "{import}");
         }
         for import in [
             "wasi:http/incoming-handler@0.2.0",
@@ -103,7 +104,7 @@ mod tests {
             "run",
             "",
         ] {
-            assert!(!allowed(import), "{import}");
+            assert!(!is_provided(import), "{import}");
         }
     }
 }

@@ -14,6 +14,8 @@ use futures::{StreamExt as _, TryStreamExt as _};
 use http::header::CONTENT_ENCODING;
 use http::{HeaderMap, HeaderValue};
 use http_body::Body as _;
+use metricast_records::encoding::{Encoding, UnknownEncoding};
+use metricast_records::problem::Problem;
 use tokio::io::{AsyncBufRead, AsyncRead, AsyncReadExt as _};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::io::StreamReader;
@@ -28,80 +30,38 @@ const ZSTD_WINDOW_LOG: u32 = 23;
 const LINGER: Duration = Duration::from_secs(10);
 const LINGER_BYTES: usize = 64 << 20;
 
-/// Why there is no body.
-#[derive(Debug, thiserror::Error)]
-pub(super) enum BodyError {
-    #[error("the body is larger than {limit} bytes (decompressed); send it in parts")]
-    TooLarge { limit: usize },
-    #[error("content encoding {0:?} is not known: gzip, zstd and identity are")]
-    UnknownEncoding(String),
-    #[error("the body breaks off before the end of its {0}")]
-    CutOff(&'static str),
-    #[error("the body cannot be unpacked as {encoding}, which its content encoding names: {reason}")]
-    NotUnpacked { encoding: &'static str, reason: io::Error },
-    #[error("the body could not be read: {0}")]
-    Unreadable(io::Error),
-    #[error("other bodies hold all the memory there is for bodies: nothing of this one was stored, send it again")]
-    Crowded,
+/// What is unpacked.
+const KNOWN: &[Encoding] = &[Encoding::Gzip, Encoding::Zstd, Encoding::Identity];
+
+/// By the headers.
+fn encoding_of(headers: &HeaderMap) -> Result<Encoding, UnknownEncoding> {
+    Encoding::of(headers.get_all(CONTENT_ENCODING).iter().map(HeaderValue::as_bytes), KNOWN)
 }
 
-/// How a body is packed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Encoding {
-    Identity,
-    Gzip,
-    Zstd,
+/// Several packed parts after each other are one body, as `cat a.gz b.gz` makes it.
+fn unpack<'a>(encoding: Encoding, raw: impl AsyncBufRead + Send + 'a) -> Pin<Box<dyn AsyncRead + Send + 'a>> {
+    match encoding {
+        Encoding::Identity => Box::pin(raw),
+        Encoding::Gzip => {
+            let mut decoder = GzipDecoder::new(raw);
+            decoder.multiple_members(true);
+            Box::pin(decoder)
+        }
+        Encoding::Zstd => {
+            let mut decoder = ZstdDecoder::with_params(raw, &[DParameter::window_log_max(ZSTD_WINDOW_LOG)]);
+            decoder.multiple_members(true);
+            Box::pin(decoder)
+        }
+    }
 }
 
-impl Encoding {
-    /// By the headers.
-    ///
-    /// # Errors
-    /// [`BodyError::UnknownEncoding`], also where a body is packed twice.
-    fn of(headers: &HeaderMap) -> Result<Self, BodyError> {
-        let named: Vec<_> = headers.get_all(CONTENT_ENCODING).iter().map(HeaderValue::as_bytes).collect();
-        let named = String::from_utf8_lossy(&named.join(b", ".as_slice())).trim().to_ascii_lowercase();
-        match named.as_str() {
-            "identity" | "" => Ok(Self::Identity),
-            "gzip" | "x-gzip" => Ok(Self::Gzip),
-            "zstd" => Ok(Self::Zstd),
-            _ => Err(BodyError::UnknownEncoding(named)),
-        }
-    }
-
-    fn name(self) -> &'static str {
-        match self {
-            Self::Identity => "body",
-            Self::Gzip => "gzip",
-            Self::Zstd => "zstd",
-        }
-    }
-
-    /// Several packed parts after each other are one body, as `cat a.gz b.gz` makes it.
-    fn unpack<'a>(self, raw: impl AsyncBufRead + Send + 'a) -> Pin<Box<dyn AsyncRead + Send + 'a>> {
-        match self {
-            Self::Identity => Box::pin(raw),
-            Self::Gzip => {
-                let mut decoder = GzipDecoder::new(raw);
-                decoder.multiple_members(true);
-                Box::pin(decoder)
-            }
-            Self::Zstd => {
-                let mut decoder = ZstdDecoder::with_params(raw, &[DParameter::window_log_max(ZSTD_WINDOW_LOG)]);
-                decoder.multiple_members(true);
-                Box::pin(decoder)
-            }
-        }
-    }
-
-    fn failed(self, error: io::Error) -> BodyError {
-        if error.get_ref().is_some_and(<dyn std::error::Error + Send + Sync>::is::<axum::Error>) {
-            BodyError::Unreadable(error)
-        } else if error.kind() == io::ErrorKind::UnexpectedEof {
-            BodyError::CutOff(self.name())
-        } else {
-            BodyError::NotUnpacked { encoding: self.name(), reason: error }
-        }
+fn failed(encoding: Encoding, error: &io::Error) -> Problem {
+    if error.get_ref().is_some_and(<dyn std::error::Error + Send + Sync>::is::<axum::Error>) {
+        Problem::Unreadable(error.to_string())
+    } else if error.kind() == io::ErrorKind::UnexpectedEof {
+        Problem::CutOff(encoding.name())
+    } else {
+        Problem::NotUnpacked { encoding: encoding.name(), reason: error.to_string() }
     }
 }
 
@@ -130,18 +90,18 @@ impl Bodies {
     /// What the head of a request already says against its body.
     ///
     /// # Errors
-    /// [`BodyError::TooLarge`], [`BodyError::UnknownEncoding`]
-    pub(super) fn expect(&self, headers: &HeaderMap, body: &Body) -> Result<Encoding, BodyError> {
-        let encoding = Encoding::of(headers)?;
+    /// [`Problem::TooLarge`], [`Problem::UnknownEncoding`]
+    pub(super) fn expect(&self, headers: &HeaderMap, body: &Body) -> Result<Encoding, Problem> {
+        let encoding = encoding_of(headers)?;
         if encoding == Encoding::Identity && body.size_hint().lower() > self.max as u64 {
-            return Err(BodyError::TooLarge { limit: self.max });
+            return Err(Problem::TooLarge { limit: self.max });
         }
         Ok(encoding)
     }
 
     /// # Errors
-    /// [`BodyError`]; what is left of the body is let in for a while and dropped.
-    pub(super) async fn take(&self, encoding: Encoding, body: Body) -> Result<Taken, BodyError> {
+    /// [`Problem`]; what is left of the body is let in for a while and dropped.
+    pub(super) async fn take(&self, encoding: Encoding, body: Body) -> Result<Taken, Problem> {
         let mut raw = body.into_data_stream();
         let taken = self.read(encoding, &mut raw).await;
         if taken.is_err() {
@@ -150,21 +110,21 @@ impl Bodies {
         taken
     }
 
-    async fn read(&self, encoding: Encoding, raw: &mut BodyDataStream) -> Result<Taken, BodyError> {
+    async fn read(&self, encoding: Encoding, raw: &mut BodyDataStream) -> Result<Taken, Problem> {
         // Waits only while it holds nothing: bodies that grow never wait for each other.
         let announced = usize::try_from(raw.size_hint().lower()).unwrap_or(usize::MAX).min(self.max);
         let mut taken = Taken { bytes: Vec::new(), share: self.first_share(announced).await? };
-        let mut reader = encoding.unpack(StreamReader::new(raw.map_err(io::Error::other)));
+        let mut reader = unpack(encoding, StreamReader::new(raw.map_err(io::Error::other)));
         loop {
             let read = (&mut reader).take(BLOCK).read_to_end(&mut taken.bytes).await;
-            let count = read.map_err(|error| encoding.failed(error))?;
+            let count = read.map_err(|error| failed(encoding, &error))?;
             if taken.bytes.len() > self.max {
-                return Err(BodyError::TooLarge { limit: self.max });
+                return Err(Problem::TooLarge { limit: self.max });
             }
             let more = taken.bytes.len().saturating_sub(taken.share.num_permits());
             if more > 0 {
                 let more = Arc::clone(&self.room).try_acquire_many_owned(permits(more));
-                taken.share.merge(more.map_err(|_none| BodyError::Crowded)?);
+                taken.share.merge(more.map_err(|_none| Problem::Crowded)?);
             }
             if (count as u64) < BLOCK {
                 return Ok(taken);
@@ -172,9 +132,9 @@ impl Bodies {
         }
     }
 
-    async fn first_share(&self, count: usize) -> Result<OwnedSemaphorePermit, BodyError> {
+    async fn first_share(&self, count: usize) -> Result<OwnedSemaphorePermit, Problem> {
         let room = Arc::clone(&self.room).acquire_many_owned(permits(count));
-        tokio::time::timeout(self.patience, room).await.ok().and_then(Result::ok).ok_or(BodyError::Crowded)
+        tokio::time::timeout(self.patience, room).await.ok().and_then(Result::ok).ok_or(Problem::Crowded)
     }
 }
 
@@ -212,18 +172,6 @@ mod tests {
         packed
     }
 
-    #[test]
-    fn an_encoding_is_one_that_is_known() {
-        let of = |values: &[&'static str]| {
-            let named = values.iter().map(|value| (CONTENT_ENCODING, HeaderValue::from_static(value)));
-            Encoding::of(&named.collect()).map_err(|error| error.to_string())
-        };
-        assert_eq!(of(&[]), Ok(Encoding::Identity));
-        assert_eq!(of(&[" GZIP "]), Ok(Encoding::Gzip));
-        assert_eq!(of(&["zstd"]), Ok(Encoding::Zstd));
-        assert!(of(&["gzip", "gzip"]).unwrap_err().starts_with("content encoding \"gzip, gzip\" is not known"));
-    }
-
     #[tokio::test]
     async fn frames_after_each_other_are_one_body() {
         let both = [zstd(b"one\n").await, zstd(b"two\n").await].concat();
@@ -231,7 +179,7 @@ mod tests {
         assert_eq!(taken.bytes, b"one\ntwo\n");
         let both = [zstd(b"one\n").await, zstd(b"two\n").await].concat();
         let error = bodies(7).take(Encoding::Zstd, both.into()).await.unwrap_err();
-        assert!(matches!(error, BodyError::TooLarge { limit: 7 }), "{error}");
+        assert!(matches!(error, Problem::TooLarge { limit: 7 }), "{error}");
     }
 
     #[tokio::test]
@@ -254,7 +202,7 @@ mod tests {
         let first = bodies.take(Encoding::Identity, large()).await.unwrap();
         let second = bodies.take(Encoding::Identity, large()).await.unwrap();
         let third = bodies.take(Encoding::Identity, Body::from("x")).await.unwrap_err();
-        assert!(matches!(third, BodyError::Crowded), "{third}");
+        assert!(matches!(third, Problem::Crowded), "{third}");
         drop((first, second.bytes));
         bodies.take(Encoding::Identity, Body::from("x")).await.unwrap();
     }

@@ -16,19 +16,20 @@ use axum::routing::post;
 use http::header::{ALLOW, CONTENT_TYPE, EXPECT, RETRY_AFTER};
 use http::{HeaderMap, HeaderValue, Method, StatusCode, Uri};
 use metricast_records::body::{self, Format};
+use metricast_records::problem::{self, Problem};
 use tokio::net::TcpListener;
 
-use super::body::{Bodies, BodyError, Taken, linger};
+use super::body::{Bodies, Taken, linger};
 use crate::clock;
 use crate::config::WhenFull;
-use crate::queue::{AppendError, Queue};
+use crate::queue::Queue;
 
 /// How long a sender waits for room before it is told to come again.
 const PATIENCE: Duration = Duration::from_secs(10);
 /// How long a body may take to arrive.
 const BODY_TIME: Duration = Duration::from_mins(1);
-/// What `curl -d` and `curl --data-binary` say of everything.
-const FORM: &str = "application/x-www-form-urlencoded";
+/// What there is.
+const THERE: &str = "POST /v1/records takes records";
 /// Reading less than this is no burden for the threads that serve.
 const READ_HERE: usize = 64 << 10;
 
@@ -53,119 +54,75 @@ pub async fn serve(
 ) -> io::Result<()> {
     let ingest = Ingest { queue, bodies: Bodies::new(max_body, PATIENCE), when_full };
     let router =
-        Router::new().route("/v1/records", post(take).fallback(not_posted)).fallback(elsewhere).with_state(ingest);
+        Router::new().route(problem::RECORDS, post(take).fallback(not_posted)).fallback(elsewhere).with_state(ingest);
     axum::serve(listener, router).with_graceful_shutdown(stopped).await
 }
 
 async fn take(State(ingest): State<Ingest>, headers: HeaderMap, body: Body) -> Response {
     match ingest.take(&headers, body).await {
         Ok(response) => response,
-        Err(failure) => failure.into_response(),
+        Err(problem) => answer(&problem),
     }
 }
 
 async fn elsewhere(method: Method, uri: Uri) -> Response {
-    let detail = format!("{method} {} is nothing here: POST /v1/records takes records", uri.path());
-    problem(StatusCode::NOT_FOUND, "not found", &detail)
+    answer(&Problem::Elsewhere { method: method.to_string(), path: uri.path().to_owned(), there: THERE })
 }
 
 async fn not_posted(method: Method) -> Response {
-    let detail = format!("{method} gets nothing here: records come by POST");
-    let mut response = problem(StatusCode::METHOD_NOT_ALLOWED, "method not allowed", &detail);
-    response.headers_mut().insert(ALLOW, HeaderValue::from_static("POST"));
-    response
-}
-
-/// Why a body is not in the queue.
-#[derive(Debug, thiserror::Error)]
-enum Failure {
-    #[error(transparent)]
-    Body(#[from] BodyError),
-    #[error(transparent)]
-    UnknownType(#[from] body::UnknownType),
-    #[error("the body did not arrive within {} s", BODY_TIME.as_secs())]
-    Slow,
-    #[error("{0}: nothing of the body was stored, send it again")]
-    NoRoom(AppendError),
-    #[error("reading the body failed")]
-    Broken,
+    answer(&Problem::WrongMethod { method: method.to_string(), allow: "POST", instead: "records come by POST" })
 }
 
 impl Ingest {
-    async fn take(&self, headers: &HeaderMap, body: Body) -> Result<Response, Failure> {
+    async fn take(&self, headers: &HeaderMap, body: Body) -> Result<Response, Problem> {
         let content_type = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
-        let known = Format::of(content_type, b"").map_err(Failure::from);
-        let encoding = match known.and_then(|_| Ok(self.bodies.expect(headers, &body)?)) {
+        let known = Format::of(content_type, b"").map_err(Problem::from);
+        let encoding = match known.and_then(|_| self.bodies.expect(headers, &body)) {
             Ok(encoding) => encoding,
-            Err(failure) => {
+            Err(problem) => {
                 // Who asks first sends no body after such an answer.
                 if !headers.contains_key(EXPECT) {
                     linger(body.into_data_stream());
                 }
-                return Err(failure);
+                return Err(problem);
             }
         };
         let taken = tokio::time::timeout(BODY_TIME, self.bodies.take(encoding, body)).await;
-        let Taken { bytes, share } = taken.map_err(|_elapsed| Failure::Slow)??;
-        let (format, length) = (Format::of(content_type, &bytes)?, bytes.len());
+        let slow = Problem::Slow { seconds: BODY_TIME.as_secs() };
+        let Taken { bytes, share } = taken.map_err(|_elapsed| slow)??;
+        let (content_type, length) = (content_type.map(str::to_owned), bytes.len());
         let received = clock::now();
-        let is_form = content_type.is_some_and(|named| named.starts_with(FORM));
-        let work = move || {
-            let mut read = body::read(&bytes, format, received);
-            if is_form {
-                hint_at_curl(&bytes, &mut read);
-            }
-            read
-        };
+        let work = move || body::take(&bytes, content_type.as_deref(), received);
         let read = if length < READ_HERE {
-            work()
+            work()?
         } else {
-            tokio::task::spawn_blocking(work).await.map_err(|_panicked| Failure::Broken)?
+            tokio::task::spawn_blocking(work).await.map_err(|_panicked| Problem::Broken)??
         };
-        let status = if read.is_all_refused() { StatusCode::BAD_REQUEST } else { StatusCode::OK };
-        let answer = read.answer() + "\n";
+        let status = StatusCode::from_u16(read.status()).expect("it is one");
+        let answer = read.answer();
         let patience = match self.when_full {
             WhenFull::Block => PATIENCE,
             WhenFull::Reject => Duration::ZERO,
         };
-        self.queue.append_within(read.records.finish(), patience).await.map_err(Failure::NoRoom)?;
+        let appended = self.queue.append_within(read.records.finish(), patience).await;
+        appended.map_err(|error| Problem::NoRoom(error.to_string()))?;
         // What waits for room in the queue is held as well.
         drop(share);
         Ok((status, [(CONTENT_TYPE, "application/json")], answer).into_response())
     }
 }
 
-/// `curl -d @FILE` makes one line of all lines.
-fn hint_at_curl(bytes: &[u8], read: &mut body::Body) {
-    let all_in_one = read.is_all_refused() && !bytes.contains(&b'\n');
-    if let Some(first) = read.refused.first_mut().filter(|first| all_in_one && first.reason.contains(body::FOLLOWS)) {
-        first.reason += "; curl -d takes the line ends out of a file: use --data-binary";
+fn answer(problem: &Problem) -> Response {
+    let status = StatusCode::from_u16(problem.status()).expect("it is one");
+    let mut response = (status, [(CONTENT_TYPE, problem::CONTENT_TYPE)], problem.body()).into_response();
+    let headers = response.headers_mut();
+    if let Some(allow) = problem.allow() {
+        headers.insert(ALLOW, HeaderValue::from_static(allow));
     }
-}
-
-impl IntoResponse for Failure {
-    fn into_response(self) -> Response {
-        let (status, title) = match &self {
-            Self::Body(BodyError::TooLarge { .. }) => (StatusCode::PAYLOAD_TOO_LARGE, "body too large"),
-            Self::Body(BodyError::UnknownEncoding(_)) | Self::UnknownType(_) => {
-                (StatusCode::UNSUPPORTED_MEDIA_TYPE, "unknown form")
-            }
-            Self::Slow => (StatusCode::REQUEST_TIMEOUT, "body too slow"),
-            Self::NoRoom(_) | Self::Body(BodyError::Crowded) => (StatusCode::SERVICE_UNAVAILABLE, "no room"),
-            Self::Body(_) => (StatusCode::BAD_REQUEST, "body broken"),
-            Self::Broken => (StatusCode::INTERNAL_SERVER_ERROR, "metricast's own fault"),
-        };
-        let mut response = problem(status, title, &self.to_string());
-        if status == StatusCode::SERVICE_UNAVAILABLE {
-            response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("1"));
-        }
-        response
+    if let Some(seconds) = problem.retry_after() {
+        headers.insert(RETRY_AFTER, HeaderValue::from(seconds));
     }
-}
-
-fn problem(status: StatusCode, title: &str, detail: &str) -> Response {
-    let problem = body::problem(status.as_u16(), title, detail) + "\n";
-    (status, [(CONTENT_TYPE, "application/problem+json")], problem).into_response()
+    response
 }
 
 #[cfg(test)]
@@ -186,7 +143,7 @@ mod tests {
         });
         let started = tokio::time::Instant::now();
         let failure = ingest(&Queue::in_memory(64 << 20)).take(&HeaderMap::new(), Body::from_stream(slow)).await;
-        assert_eq!(failure.unwrap_err().into_response().status(), StatusCode::REQUEST_TIMEOUT);
+        assert_eq!(failure.unwrap_err().status(), StatusCode::REQUEST_TIMEOUT);
         assert_eq!(started.elapsed(), BODY_TIME);
     }
 
@@ -197,7 +154,7 @@ mod tests {
         let ingest = ingest(&queue);
         assert_eq!(ingest.take(&HeaderMap::new(), GOOD.into()).await.unwrap().status(), StatusCode::OK);
         let started = tokio::time::Instant::now();
-        let response = ingest.take(&HeaderMap::new(), GOOD.into()).await.unwrap_err().into_response();
+        let response = answer(&ingest.take(&HeaderMap::new(), GOOD.into()).await.unwrap_err());
         assert_eq!((response.status(), started.elapsed()), (StatusCode::SERVICE_UNAVAILABLE, PATIENCE));
         assert_eq!(response.headers()[RETRY_AFTER], "1");
     }

@@ -13,7 +13,7 @@ fn raw_receipt(accepted: u32, rejected: &[u32], retryable: &[u32], in_doubt: &[u
 
 fn judge(raw: raw::Receipt, records: usize, stateful: bool) -> Result<Receipt, String> {
     receipt(raw, records, stateful, &Limits::default()).map_err(|fault| match fault {
-        Fault::Untrusted { what } => what,
+        Fault::Untrusted { what, .. } => what,
         other => panic!("not the kind of fault that it is: {other}"),
     })
 }

@@ -1,4 +1,5 @@
-//! The real servers that tests talk to, and a parser that judges for them: which there are, and how each is fetched into the user's cache.
+//! The real servers that tests talk to, a parser that judges for them, and other hosts of components: which there are,
+//! and how each is fetched into the user's cache.
 //!
 //! A version is pinned for each but Debian's, fetched once, and found again by every later run. Nothing is installed
 //! on the machine, and nothing of a server is part of this project. How they are started is the tests' business.
@@ -10,11 +11,14 @@ use anyhow::{Context, Result, bail};
 mod cache;
 mod debian;
 mod go;
+mod hosts;
 pub mod jdk;
 mod maven;
+mod npm;
 mod pypi;
 mod step;
 
+pub use hosts::Host;
 use maven::Distribution;
 
 /// The environment variable that names the file in which tests note, a line each, that they were skipped:
@@ -43,17 +47,23 @@ pub enum Server {
     Elasticsearch9,
     /// No server: the reference parser of OpenMetrics, in Python.
     OpenMetricsParser,
+    /// No server: another host of components.
+    Host(Host),
 }
 
 impl Server {
     /// All that CI must have.
-    pub const REQUIRED: [Self; 7] = [
+    pub const REQUIRED: [Self; 11] = [
         Self::Prometheus2,
         Self::OpenSearch2,
         Self::OpenSearch3,
         Self::Elasticsearch7,
         Self::Elasticsearch8,
         Self::OpenMetricsParser,
+        Self::Host(Host::Wasmtime),
+        Self::Host(Host::Wash),
+        Self::Host(Host::WasmtimePy),
+        Self::Host(Host::Jco),
         Self::Prometheus3,
     ];
 
@@ -71,6 +81,7 @@ impl Server {
             Self::Elasticsearch8 => "es8",
             Self::Elasticsearch9 => "es9",
             Self::OpenMetricsParser => "openmetrics",
+            Self::Host(host) => host.name(),
         }
     }
 
@@ -113,6 +124,7 @@ impl Server {
             Recipe::Go => go::install_prometheus(folder),
             Recipe::Maven(distribution) => distribution.fetch(folder),
             Recipe::PyPi => pypi::install_open_metrics(folder),
+            Recipe::Host(host) => host.fetch(folder),
         };
         cache::install(&self.key(), fill).with_context(|| format!("cannot fetch {}", self.name()))
     }
@@ -129,7 +141,7 @@ impl Server {
     pub fn jdk(self) -> Result<PathBuf> {
         match self.recipe() {
             Recipe::Maven(distribution) => jdk::find(&distribution.jdk),
-            Recipe::Debian | Recipe::Go | Recipe::PyPi => bail!("{} needs no JDK", self.name()),
+            Recipe::Debian | Recipe::Go | Recipe::PyPi | Recipe::Host(_) => bail!("{} needs no JDK", self.name()),
         }
     }
 
@@ -140,6 +152,7 @@ impl Server {
             Recipe::Go => format!("prometheus-{}", go::PROMETHEUS),
             Recipe::Maven(distribution) => distribution.key(),
             Recipe::PyPi => format!("prometheus-client-{}", pypi::OPEN_METRICS),
+            Recipe::Host(host) => format!("{}-{}", host.name(), host.version()),
         }
     }
 
@@ -153,6 +166,7 @@ impl Server {
             Self::Elasticsearch8 => Recipe::Maven(&maven::ELASTICSEARCH_8),
             Self::Elasticsearch9 => Recipe::Maven(&maven::ELASTICSEARCH_9),
             Self::OpenMetricsParser => Recipe::PyPi,
+            Self::Host(host) => Recipe::Host(host),
         }
     }
 }
@@ -163,6 +177,7 @@ enum Recipe {
     Go,
     Maven(&'static Distribution),
     PyPi,
+    Host(Host),
 }
 
 #[cfg(test)]

@@ -29,7 +29,7 @@
 //! A registry takes what it can show. A family that it does not have is left out, and one whose kind, labels or buckets
 //! have changed, or that shall have native buckets now, starts anew; both are named in [`Restored`].
 
-mod bytes;
+pub(crate) mod bytes;
 mod read;
 mod write;
 

@@ -9,12 +9,12 @@
 //! A family is called as its samples are in text, a counter with its `_total`. Values are floats here: a count beyond
 //! 2^53 is rounded. A family without a series is left out.
 
-mod wire;
-
 use crate::exemplars::Exemplar;
 use crate::native::{Native, ZERO_THRESHOLD};
 use crate::registry::Registry;
+use crate::spans::{deltas, spans};
 use crate::view::{CellsView, FamilyView, HistogramView, Value};
+use crate::wire;
 
 const COUNTER: u64 = 0;
 const GAUGE: u64 = 1;
@@ -137,41 +137,5 @@ fn native_fields(native: &Native, out: &mut Vec<u8>) {
     if spans.is_empty() {
         return;
     }
-    wire::nested(13, out, |out| {
-        let mut before = 0;
-        for count in spans.iter().flat_map(|span| span.counts) {
-            wire::varint(wire::zigzag(count.wrapping_sub(before).cast_signed()), out);
-            before = *count;
-        }
-    });
-}
-
-/// Neighbouring buckets.
-struct Span<'a> {
-    /// How many buckets lie between it and the span before; its first bucket, where there is none before.
-    offset: i32,
-    counts: &'a [u64],
-}
-
-/// A gap of so many empty buckets is written out: another span is no shorter.
-const GAP: usize = 2;
-
-/// The buckets without their long gaps. The first and the last of them are not empty.
-fn spans(native: &Native) -> Vec<Span<'_>> {
-    let mut spans = Vec::new();
-    let (mut start, mut offset) = (0, native.first);
-    while start < native.counts.len() {
-        let counts = &native.counts[start..];
-        let length = span_length(counts);
-        spans.push(Span { offset, counts: &counts[..length] });
-        let gap = counts[length..].iter().take_while(|count| **count == 0).count();
-        (start, offset) = (start + length + gap, (gap as u32).cast_signed());
-    }
-    spans
-}
-
-/// How many buckets there are before a gap that is worth a span, or in all.
-fn span_length(counts: &[u64]) -> usize {
-    let gap = counts.windows(GAP + 1).position(|window| window.iter().all(|count| *count == 0));
-    gap.unwrap_or(counts.len())
+    wire::nested(13, out, |out| deltas(&spans, out));
 }

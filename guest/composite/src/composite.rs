@@ -1,0 +1,272 @@
+//! An open composite: what each call means for both legs.
+//!
+//! - A batch is taken when each leg took it or has room to let it wait: room is asked of both before either gets
+//!   anything, so that a batch that is put off was given to none. A rejection is in the receipt where the leg said so at
+//!   once, and in `flushed` where the records had waited.
+//! - Where a leg keeps state, so does the composite, and what waits is part of it: a snapshot holds all records of the
+//!   calls that were answered. Records below its `next-offset` come again after a restore and are not given again.
+//! - A leg that cannot be opened because its backend is away is opened later, as long as the other one is open.
+
+use std::time::Duration;
+
+use crate::batch::{behind, len, select};
+use crate::leg::Leg;
+use crate::part::{Part, split};
+use crate::receipt::merged;
+use crate::side::{Clock, Side, words};
+use crate::state::{self, Kept};
+use crate::types::{
+    Batch, Exposition, Flushed, LateRejection, Profile, PublishError, Receipt, Rejection, Saved, Unavailable,
+};
+
+/// One call spends no longer on what waits, beside the call that is under way then.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// How often to flush where both legs are open and neither asks for it: what waits is tried again then.
+const RETRY_MS: u32 = 1000;
+/// How often to flush while it is not known how often a leg wants it.
+const UNKNOWN_MS: u32 = 10_000;
+/// Late rejections that nobody fetched; beyond it no batch is taken until a flush.
+const MAX_LATE: usize = 100_000;
+
+/// An open composite.
+pub struct Composite {
+    sides: [Side; 2],
+    profile: Profile,
+    /// Given up since the last flush that said so.
+    late: Vec<LateRejection>,
+    /// Records of the queue with offsets below it are answered for.
+    next_offset: u64,
+    clock: Box<Clock>,
+}
+
+impl Composite {
+    /// Opens both legs, with the state that an earlier composite's [`snapshot`](Self::snapshot) gave. `clock` never goes
+    /// back.
+    ///
+    /// # Errors
+    /// `misconfigured` for what is wrong with the config, also where both legs are scraped; `state-incompatible`; and
+    /// where neither leg can be opened, what the first said.
+    pub fn open(
+        legs: [Box<dyn Leg>; 2],
+        config: &str,
+        state: Option<&Saved>,
+        clock: Box<Clock>,
+    ) -> Result<Self, PublishError> {
+        let parts = Part::both(&legs[0].describe(), &legs[1].describe());
+        let configs = split(config, &parts)?;
+        let kept = state.map_or(Ok(Kept::default()), |saved| state::read(saved, &parts))?;
+        let (first, second) = pairs(legs, parts, configs, kept.saved);
+        let (mut first, unopened) = Side::open(first.0, first.1, first.2, first.3, clock())?;
+        let (mut second, also_unopened) = Side::open(second.0, second.1, second.2, second.3, clock())?;
+        if let (Some(error), Some(_)) = (unopened, also_unopened) {
+            return Err(error);
+        }
+        let profile = combined([first.profile(), second.profile()])?;
+        let [first_waiting, second_waiting] = kept.waiting;
+        first.pending.extend(first_waiting);
+        second.pending.extend(second_waiting);
+        Ok(Self { sides: [first, second], profile, late: kept.late, next_offset: kept.next_offset, clock })
+    }
+
+    /// What it is like.
+    pub fn profile(&self) -> Profile {
+        self.profile
+    }
+
+    /// Gives a batch to both legs.
+    ///
+    /// # Errors
+    /// `unavailable` where what waits for a leg leaves no room; `internal` where a leg that keeps state fails by its own
+    /// fault.
+    pub fn publish(&mut self, batch: &Batch) -> Result<Receipt, PublishError> {
+        let until = (self.clock)() + PATIENCE;
+        for side in &mut self.sides {
+            side.drain(&*self.clock, until, &mut self.late);
+        }
+        match self.new_records(batch)? {
+            None => self.give(batch, len(batch), |index| index),
+            Some((new, places)) => self.give(&new, len(batch), |index| places[index as usize]),
+        }
+    }
+
+    /// Sends what waits and what is due.
+    ///
+    /// # Errors
+    /// What a leg said that failed at it. What was given up is told by the next flush then.
+    pub fn flush(&mut self) -> Result<Flushed, PublishError> {
+        let until = (self.clock)() + PATIENCE;
+        let mut sent = Sent::default();
+        for side in &mut self.sides {
+            side.drain(&*self.clock, until, &mut self.late);
+            sent.add(side.flush(), side, (self.clock)());
+        }
+        self.told(sent, true)
+    }
+
+    /// Sends the last of it, whatever a leg's backend wished. Legs that are closed stay so at the next try.
+    ///
+    /// # Errors
+    /// What a leg said that failed at it, or that records still wait for it.
+    pub fn close(&mut self) -> Result<Flushed, PublishError> {
+        let until = (self.clock)() + PATIENCE;
+        let mut sent = Sent::default();
+        for side in &mut self.sides {
+            side.drain_now(&*self.clock, until, &mut self.late);
+            sent.add(side.close((self.clock)()), side, (self.clock)());
+        }
+        self.told(sent, false)
+    }
+
+    /// The state of both legs and what waits for them; none where no leg keeps any.
+    pub fn snapshot(&self) -> Option<Saved> {
+        self.profile.stateful.then(|| state::write(&self.sides, &self.late, self.next_offset))
+    }
+
+    /// What the leg exposes that has something to scrape.
+    pub fn scrape(&self, accept: &str) -> Option<Exposition> {
+        self.sides.iter().find_map(|side| side.scrape(accept))
+    }
+
+    /// The records that were not answered for before, with their places, where these are not all.
+    fn new_records(&self, batch: &Batch) -> Result<Option<(Batch, Vec<u32>)>, PublishError> {
+        let is_new = |offset: &u64| *offset >= self.next_offset;
+        if !self.profile.stateful || batch.epoch.is_empty() || batch.offsets.iter().all(is_new) {
+            return Ok(None);
+        }
+        let places: Vec<u32> =
+            (0_u32..).zip(&batch.offsets).filter(|(_, offset)| is_new(offset)).map(|(i, _)| i).collect();
+        let new = select(batch, &places, batch.redelivered)
+            .map_err(|error| PublishError::Internal(format!("the host's batch is not valid: {error}")))?;
+        Ok(Some((new, places)))
+    }
+
+    fn give(&mut self, batch: &Batch, records: usize, place: impl Fn(u32) -> u32) -> Result<Receipt, PublishError> {
+        if len(batch) == 0 {
+            return Ok(merged(records, []));
+        }
+        let now = (self.clock)();
+        self.sides.iter().try_for_each(|side| side.room_for(batch, now))?;
+        if self.late.len() > MAX_LATE {
+            let reason = format!("{} rejections wait to be fetched by a flush", self.late.len());
+            return Err(PublishError::Unavailable(Unavailable { reason, retry_after_ms: None }));
+        }
+        let mut rejections: Vec<Rejection> = Vec::new();
+        // One that keeps state may fail the call, and then the other has nothing of it.
+        let order = if self.sides[0].is_stateful() { [0, 1] } else { [1, 0] };
+        for index in order {
+            rejections.extend(self.sides[index].give(batch, (self.clock)())?);
+        }
+        if order == [1, 0] {
+            // Reasons stand in the order of the config.
+            rejections.reverse();
+        }
+        if !batch.epoch.is_empty() {
+            self.next_offset = self.next_offset.max(behind(batch));
+        }
+        let placed = |rejection: Rejection| Rejection { index: place(rejection.index), ..rejection };
+        Ok(merged(records, rejections.into_iter().map(placed)))
+    }
+
+    /// The answer of a flush or a close.
+    fn told(&mut self, sent: Sent, may_be_late: bool) -> Result<Flushed, PublishError> {
+        self.late.extend(sent.rejected);
+        let Some(error) = sent.error else {
+            return Ok(Flushed {
+                pending: sent.pending,
+                rejected: std::mem::take(&mut self.late),
+                retry_after_ms: sent.retry_after_ms,
+            });
+        };
+        if may_be_late && !self.late.is_empty() {
+            // What was given up has no other way out; the leg that failed says so again at the next flush.
+            eprintln!("warn: {}", words(&error));
+            let (pending, retry_after_ms) = (sent.pending, sent.retry_after_ms);
+            return Ok(Flushed { pending, rejected: std::mem::take(&mut self.late), retry_after_ms });
+        }
+        Err(error)
+    }
+}
+
+/// What both legs answer to a flush or a close.
+#[derive(Default)]
+struct Sent {
+    pending: u64,
+    rejected: Vec<LateRejection>,
+    retry_after_ms: Option<u64>,
+    error: Option<PublishError>,
+}
+
+impl Sent {
+    fn add(&mut self, answer: Result<Flushed, PublishError>, side: &Side, now: Duration) {
+        self.pending += side.pending.records() as u64;
+        self.wait(side.wait_left(now).map(|left| left.as_millis() as u64));
+        match answer {
+            Ok(flushed) => {
+                self.pending += flushed.pending;
+                self.rejected.extend(flushed.rejected);
+                self.wait(flushed.retry_after_ms);
+            }
+            Err(error) => {
+                self.pending += side.not_sent();
+                self.error = Some(match self.error.take() {
+                    None => error,
+                    Some(before) => both(before, &error),
+                });
+            }
+        }
+    }
+
+    fn wait(&mut self, ms: Option<u64>) {
+        self.retry_after_ms = self.retry_after_ms.into_iter().chain(ms).min();
+    }
+}
+
+/// The first error, with the words of both.
+fn both(first: PublishError, second: &PublishError) -> PublishError {
+    let join = |text: String| format!("{text}; {}", words(second));
+    match first {
+        PublishError::Unavailable(first) => {
+            PublishError::Unavailable(Unavailable { reason: join(first.reason), ..first })
+        }
+        PublishError::Misconfigured(text) => PublishError::Misconfigured(join(text)),
+        PublishError::Unauthorized(text) => PublishError::Unauthorized(join(text)),
+        PublishError::Rejected(text) => PublishError::Rejected(join(text)),
+        PublishError::StateIncompatible(text) => PublishError::StateIncompatible(join(text)),
+        PublishError::Internal(text) => PublishError::Internal(join(text)),
+    }
+}
+
+type Parted = (Box<dyn Leg>, Part, String, Option<Saved>);
+
+fn pairs(
+    legs: [Box<dyn Leg>; 2],
+    parts: [Part; 2],
+    configs: [String; 2],
+    saved: [Option<Saved>; 2],
+) -> (Parted, Parted) {
+    let ([leg, other_leg], [part, other_part], [config, other_config], [saved, other_saved]) =
+        (legs, parts, configs, saved);
+    ((leg, part, config, saved), (other_leg, other_part, other_config, other_saved))
+}
+
+/// What a composite of these is like; of one that is not open nothing is known yet.
+fn combined(profiles: [Option<Profile>; 2]) -> Result<Profile, PublishError> {
+    let known = || profiles.iter().flatten();
+    if known().filter(|profile| profile.scrapes).count() == 2 {
+        return Err(PublishError::Misconfigured(
+            "publishers: two of the plugins have something to scrape, and a component has one answer to a scrape. \
+             Compose one of them with the others, and run the other one by itself"
+                .to_owned(),
+        ));
+    }
+    let all_open = profiles.iter().all(Option::is_some);
+    let stateful = !all_open || known().any(|profile| profile.stateful);
+    let instances = known().map(|profile| profile.max_instances).min().unwrap_or(1);
+    let own = if all_open { RETRY_MS } else { UNKNOWN_MS };
+    Ok(Profile {
+        stateful,
+        max_instances: if stateful { 1 } else { instances },
+        flush_interval_ms: Some(known().filter_map(|profile| profile.flush_interval_ms).min().unwrap_or(own)),
+        scrapes: known().any(|profile| profile.scrapes),
+    })
+}

@@ -1,0 +1,150 @@
+//! The conformance kit: plugins that are known to be good pass it, and each rule is broken by a plugin that is good but
+//! for that.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::Path;
+use std::process::Output;
+
+use support::metricast;
+use support::search::Node;
+use support::stub::{Answer, Stub};
+
+const ADVISER: &str = env!("ADVISER");
+const RULEBREAKER: &str = env!("RULEBREAKER");
+const WEBHOOK: &str = env!("WEBHOOK");
+
+/// How many rules there are.
+const RULES: usize = 26;
+
+/// What stands in the component where the rule's name goes.
+const PLACE: &[u8] = b"THE RULE THAT THIS PLUGIN BREAKS";
+
+fn judge(plugin: &str, more: &[&str]) -> Output {
+    metricast::output(["conformance", plugin].into_iter().chain(more.iter().copied()))
+}
+
+/// The rules with this verdict.
+fn rules(output: &Output, verdict: &str) -> BTreeSet<String> {
+    let text = String::from_utf8_lossy(&output.stdout);
+    let rows = text.lines().filter_map(|line| line.split_once("  "));
+    let told = rows.filter(|(_, rest)| rest.trim_start().starts_with(verdict));
+    told.map(|(rule, _)| rule.trim().to_owned()).collect()
+}
+
+fn all_rules() -> Vec<String> {
+    let list = metricast::output(["conformance", "--list"]);
+    let text = String::from_utf8_lossy(&list.stdout);
+    let rules: Vec<_> =
+        text.lines().skip(1).filter_map(|line| line.split_whitespace().next()).map(str::to_owned).collect();
+    assert_eq!(rules.len(), RULES, "{text}");
+    rules
+}
+
+fn assert_passes(output: &Output) {
+    let told = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert_eq!(output.status.code(), Some(0), "{told}");
+    assert!(told.contains(&format!("{RULES} rules kept or not its own, 0 broken, 0 not judged")), "{told}");
+}
+
+/// The rulebreaker's file, with this in the place of the rule's name.
+fn rulebreaker(folder: &Path, rule: &str) -> String {
+    let mut bytes = fs::read(RULEBREAKER).unwrap();
+    let places: Vec<usize> =
+        (0..bytes.len() - PLACE.len()).filter(|start| bytes[*start..].starts_with(PLACE)).collect();
+    assert_eq!(places.len(), 1, "the name has one place");
+    let name = format!("{rule:<width$}", width = PLACE.len());
+    bytes[places[0]..][..PLACE.len()].copy_from_slice(name.as_bytes());
+    let file = folder.join(format!("{rule}.wasm"));
+    fs::write(&file, bytes).unwrap();
+    file.to_str().unwrap().to_owned()
+}
+
+#[test]
+fn prometheus_passes() {
+    assert_passes(&judge("prometheus", &[]));
+}
+
+#[test]
+fn elasticsearch_passes_in_front_of_a_real_opensearch() {
+    let Some(node) = Node::shared() else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let config = folder.path().join("search.json");
+    let settings = format!(r#"{{"hosts": ["{}"], "index_prefix": "conformance"}}"#, node.url());
+    fs::write(&config, settings).unwrap();
+    assert_passes(&judge("elasticsearch", &["--config", config.to_str().unwrap()]));
+}
+
+#[test]
+fn the_plugin_of_the_readme_passes_by_the_settings_of_a_config() {
+    let stub = Stub::start(|_| Answer::empty(204));
+    let folder = tempfile::tempdir().unwrap();
+    let config = folder.path().join("metricast.toml");
+    let text = format!("[[publishers]]\nplugin = {WEBHOOK:?}\n[publishers.config]\nurl = \"{}\"\n", stub.url());
+    fs::write(&config, text).unwrap();
+    assert_passes(&judge(WEBHOOK, &["--config", config.to_str().unwrap()]));
+    let posted: usize = stub.requests().iter().map(|request| request.text().lines().count()).sum();
+    assert!(posted > 10_000, "{posted} records came to the backend");
+}
+
+#[test]
+fn a_plugin_that_breaks_one_rule_fails_by_its_name() {
+    let folder = tempfile::tempdir().unwrap();
+    assert_passes(&judge(&rulebreaker(folder.path(), "none"), &[]));
+    let rules_of_components = ["component", "imports"];
+    for rule in all_rules().iter().filter(|rule| !rules_of_components.contains(&rule.as_str())) {
+        let output = judge(&rulebreaker(folder.path(), rule), &[]);
+        let told = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+        assert_eq!(rules(&output, "broken"), BTreeSet::from([rule.clone()]), "{told}");
+        assert_eq!(output.status.code(), Some(1), "{told}");
+    }
+}
+
+#[test]
+fn what_is_no_plugin_breaks_the_first_rules() {
+    let folder = tempfile::tempdir().unwrap();
+    for (rule, text) in [
+        ("component", "(module)"),
+        ("component", "(component)"),
+        ("imports", r#"(component (import "wasi:keyvalue/store@0.2.0" (instance)))"#),
+    ] {
+        let file = folder.path().join("bad.wasm");
+        fs::write(&file, wat::parse_str(text).unwrap()).unwrap();
+        let output = judge(file.to_str().unwrap(), &[]);
+        assert_eq!(rules(&output, "broken"), BTreeSet::from([rule.to_owned()]), "{text}");
+        assert_eq!(output.status.code(), Some(1), "{text}");
+    }
+}
+
+#[test]
+fn a_backend_that_is_away_breaks_no_rule_and_is_not_passed_over() {
+    let folder = tempfile::tempdir().unwrap();
+    let config = folder.path().join("hook.json");
+    fs::write(&config, r#"{"url": "http://127.0.0.1:9"}"#).unwrap();
+    let output = judge(WEBHOOK, &["--config", config.to_str().unwrap()]);
+    assert_eq!(rules(&output, "broken"), BTreeSet::new());
+    assert!(rules(&output, "not judged").contains("large-batch"));
+    assert_eq!(output.status.code(), Some(3), "{}", String::from_utf8_lossy(&output.stdout));
+}
+
+#[test]
+fn settings_that_cannot_be_read_say_so() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = |name: &str, text: &str| {
+        let file = folder.path().join(name);
+        fs::write(&file, text).unwrap();
+        file.to_str().unwrap().to_owned()
+    };
+    let two = format!("[[publishers]]\nname = \"a\"\nplugin = {ADVISER:?}\n").repeat(2).replacen("\"a\"", "\"b\"", 1);
+    for (file, expected) in [
+        (file("list.json", "[]"), "are no JSON object, such as {\"url\": \"…\"}"),
+        (file("broken.json", "{"), "cannot read the settings in "),
+        (file("two.toml", &two), "has 2 publishers: leave the one whose settings these are"),
+        ("missing.json".to_owned(), "cannot read the settings in missing.json: "),
+    ] {
+        let output = judge(ADVISER, &["--config", &file]);
+        let told = String::from_utf8_lossy(&output.stderr);
+        assert!(told.contains(expected), "{told}");
+        assert_eq!(output.status.code(), Some(2), "{told}");
+    }
+}
