@@ -46,14 +46,10 @@
 //! - [`plugin`] loads components and runs them in sandboxes, on what [`engine`], [`grants`], [`limits`] and [`egress`]
 //!   allow, and believes nothing that they say before it was checked;
 //! - [`scrape`] shows what a plugin exposes;
-<<<<<<< HEAD
-//! - [`pipeline`] puts these together as a [`config`] says, and [`cli`] is the command in front of it; `api` is the front
-//!   for programs.
-=======
 //! - [`conformance`] holds a plugin against the contract;
 //! - [`compose`] makes one portable component of several plugins, or a service of one;
-//! - [`pipeline`] puts these together as a [`config`] says, and [`cli`] is the command in front of it.
->>>>>>> main
+//! - [`pipeline`] puts these together as a [`config`] says, and [`cli`] is the command in front of it; `api` is the front
+//!   for programs.
 
 mod api;
 mod bindings;

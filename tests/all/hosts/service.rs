@@ -105,7 +105,8 @@ impl Serving {
         let events = format!("{prefix}-event*");
         assert_eq!((node.count(&events), node.count(&format!("{prefix}-network*"))), (truth.events, truth.networks));
         for ((name, status), count) in &truth.statuses {
-            let terms = [json!({ "term": { "event.action": name } }), json!({ "term": { "metricast.status": status } })];
+            let terms =
+                [json!({ "term": { "event.action": name } }), json!({ "term": { "metricast.status": status } })];
             let query = json!({ "query": { "bool": { "filter": terms } }, "track_total_hits": true });
             assert_eq!(node.search(&events, &query)["hits"]["total"]["value"], *count, "{name} {status}");
         }

@@ -141,7 +141,9 @@ fn the_application_with_its_plugin_is_a_handler_for_spin() {
     let (_, component) = manifest("app");
     let build = component["build"].as_table().unwrap();
     assert_eq!(build["workdir"].as_str(), Some("../../.."), "from where both commands work");
-    assert!(text(build, "command").starts_with("cargo build --release --target wasm32-wasip2 --package metricast-spin-app"));
+    assert!(
+        text(build, "command").starts_with("cargo build --release --target wasm32-wasip2 --package metricast-spin-app")
+    );
     assert!(text(build, "command").ends_with(" && cargo xtask guests"));
     let name = |path: &str| Path::new(path).file_name().unwrap().to_owned();
     assert_eq!(text(&component, "source"), "../../../target/wasm32-wasip2/release/metricast_spin_app.wasm");

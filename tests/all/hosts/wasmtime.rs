@@ -116,7 +116,8 @@ fn a_backend_that_is_away_is_told_to_the_sender() {
 
 #[test]
 fn wasmtime_serve_keeps_the_instance_that_counts() {
-    let keeping = "--max-concurrent-requests 1 --max-instance-reuse-count 1000000000 --idle-instance-timeout 1000000000";
+    let keeping =
+        "--max-concurrent-requests 1 --max-instance-reuse-count 1000000000 --idle-instance-timeout 1000000000";
     let help = said(&mut metricast::command(["compose", "--help"]));
     let words = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
     assert!(words(&help).contains(keeping), "the help names the flags that are tried here: {help}");
