@@ -1,4 +1,41 @@
-//! The host of metricast's plugins.
+//! Publishes what a program did — one event executed, one network operation — to Prometheus, Elasticsearch, OpenSearch
+//! and Grafana Cloud, each through a WebAssembly component in a sandbox of its own.
+//!
+//! ```
+//! use std::time::Duration;
+//!
+//! use metricast::{CompositePublisher, EventMetrics, MetricsPublisher, PrometheusPublisher, clock};
+//!
+//! # #[tokio::main]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let publisher = CompositePublisher::new(vec![
+//!     Box::new(PrometheusPublisher::new(0)), // or 9464: metrics at http://127.0.0.1:9464/metrics
+//!     // Box::new(ElasticsearchPublisher::new(["http://127.0.0.1:9200"], "shop").service("shop")),
+//! ]);
+//! publisher.start().await?; // says what is wrong with the settings
+//! let start_time = clock::now();
+//! let pay = EventMetrics {
+//!     event_name: "Pay".into(),
+//!     start_time,
+//!     end_time: Some(clock::now()),
+//!     status: "completed".into(),
+//!     ..EventMetrics::default()
+//! };
+//! publisher.publish_event_metrics(&pay).await?; // returns when the record is in memory
+//! publisher.close(Duration::from_secs(10)).await?; // says what was not delivered
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! - [`MetricsPublisher`] is the trait of all publishers; yours can stand beside these.
+//! - [`ElasticsearchPublisher`], [`PrometheusPublisher`], [`GrafanaCloudPublisher`] and, for any plugin,
+//!   [`ComponentPublisher`]; several as one are a [`CompositePublisher`].
+//! - [`BlockingPublisher`] is for programs without an asynchronous runtime, [`Recorder`] for code that must not wait, and
+//!   [`MetricsLayer`] makes events of `tracing`'s spans.
+//!
+//! What happens is logged by `tracing`, under targets that begin with `metricast`.
+//!
+//! # Inside
 //!
 //! A record walks one way: `source -> records::Batch -> queue -> delivery -> plugin instance -> wasi:http -> receipt ->
 //! cursor`. Each step is a module, and nothing calls back up that line:
@@ -11,8 +48,10 @@
 //! - [`scrape`] shows what a plugin exposes;
 //! - [`conformance`] holds a plugin against the contract;
 //! - [`compose`] makes one portable component of several plugins, or a service of one;
-//! - [`pipeline`] puts these together as a [`config`] says, and [`cli`] is the command in front of it.
+//! - [`pipeline`] puts these together as a [`config`] says, and [`cli`] is the command in front of it; `api` is the front
+//!   for programs.
 
+mod api;
 mod bindings;
 pub mod cli;
 pub mod clock;
@@ -30,4 +69,17 @@ pub mod plugin;
 pub mod queue;
 pub mod scrape;
 pub mod source;
+mod threads;
 mod untrusted;
+
+pub use api::{
+    BlockingPublisher, ComponentPublisher, CompositePublisher, Compression, ElasticsearchPublisher, ExpositionFormat,
+    GrafanaCloudPublisher, Histograms, Indices, InvalidRecord, MetricsLayer, MetricsPublisher, PrometheusPublisher,
+    PublishError, PushProtocol, Reason, Recorder, Shortfall, Signal, StartError, Undelivered,
+};
+/// Makes the `async fn` of a [`MetricsPublisher`] of your own what a trait object can have.
+pub use async_trait::async_trait;
+pub use metricast_records::{EventMetrics, Metrics, NetworkMetrics};
+
+#[doc(hidden)]
+pub use api::Members;

@@ -109,6 +109,8 @@ pub struct Pipeline {
     deliveries: Vec<Delivery<Instance>>,
     /// Names of those that have something to scrape.
     scraped: Vec<String>,
+    /// Where they are scraped, of those that listen from the start.
+    listening: Vec<(String, SocketAddr)>,
     scrapes: Vec<JoinHandle<io::Result<()>>>,
     stop_scrapes: watch::Sender<bool>,
 }
@@ -151,7 +153,8 @@ impl Pipeline {
         });
         let deliveries = deliveries.collect();
         let (stop_scrapes, _) = watch::channel(false);
-        let mut pipeline = Self { queue, deliveries, scraped: Vec::new(), scrapes: Vec::new(), stop_scrapes };
+        let mut pipeline =
+            Self { queue, deliveries, scraped: Vec::new(), listening: Vec::new(), scrapes: Vec::new(), stop_scrapes };
         pipeline.opened(config, scrapes).await?;
         Ok(pipeline)
     }
@@ -186,7 +189,10 @@ impl Pipeline {
     }
 
     async fn listen(&mut self, index: usize, address: SocketAddr) -> Result<(), StartProblem> {
-        let listener = listen::bind(self.deliveries[index].status().name(), address).await?;
+        let name = self.deliveries[index].status().name().to_owned();
+        let listener = listen::bind(&name, address).await?;
+        let address = listener.local_addr().map_err(|source| StartProblem::Listen { address, source })?;
+        self.listening.push((name, address));
         self.scrapes.push(tokio::spawn(self.page_of(index).serve(listener, self.scrapes_stopped())));
         Ok(())
     }
@@ -213,6 +219,22 @@ impl Pipeline {
     /// Where sources append.
     pub fn queue(&self) -> &Queue {
         &self.queue
+    }
+
+    /// Where publishers answer scrapes, of those that did from the start on.
+    pub fn listening(&self) -> &[(String, SocketAddr)] {
+        &self.listening
+    }
+
+    /// Hands over now what waits for fuller batches, and lets plugins send what they send at an interval.
+    pub fn hurry(&self) {
+        self.queue.hurry();
+        self.deliveries.iter().for_each(Delivery::flush_now);
+    }
+
+    /// Whether nothing more is to be expected of any: all have ended or halted.
+    pub fn has_ended(&self) -> bool {
+        self.deliveries.iter().all(Delivery::has_ended)
     }
 
     /// How each publisher stands, in the order of the config.
@@ -248,7 +270,7 @@ impl Pipeline {
         let mut moved = Instant::now();
         let mut before = 0;
         loop {
-            if self.deliveries.iter().all(Delivery::has_ended) {
+            if self.has_ended() {
                 return true;
             }
             let answered = self.counts().iter().map(Counts::at_rest).sum();

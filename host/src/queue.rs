@@ -74,6 +74,8 @@ struct State {
     entries: VecDeque<Entry>,
     bytes: usize,
     next: u64,
+    /// Whatever waits below this offset is wanted now.
+    hurry: u64,
     closed: bool,
     /// Each reader's cursor: the offset below which it has answered for every record.
     cursors: Vec<u64>,
@@ -87,6 +89,7 @@ impl Queue {
             entries: VecDeque::new(),
             bytes: 0,
             next: 0,
+            hurry: 0,
             closed: false,
             cursors: Vec::new(),
         };
@@ -140,6 +143,14 @@ impl Queue {
         self.0.released.notify_waiters();
     }
 
+    /// Whoever holds records back for a fuller batch hands over now what is here.
+    pub fn hurry(&self) {
+        let mut state = self.0.lock();
+        state.hurry = state.next;
+        drop(state);
+        self.0.appended.notify_waiters();
+    }
+
     /// How many records were appended so far.
     pub fn appended(&self) -> u64 {
         self.0.lock().next
@@ -177,6 +188,20 @@ impl Reader {
         let entry = self.shared.lock().entry_at(self.next).filter(|entry| wanted(&entry.batch))?;
         self.next = entry.next;
         Some(entry)
+    }
+
+    /// Waits until somebody is in a [hurry](Queue::hurry) for the record at `offset`.
+    pub fn hurried(&self, offset: u64) -> impl Future<Output = ()> + Send + use<> {
+        let shared = Arc::clone(&self.shared);
+        async move {
+            loop {
+                let appended = shared.appended.notified();
+                if shared.lock().hurry > offset {
+                    return;
+                }
+                appended.await;
+            }
+        }
     }
 
     /// Every record below `offset` is answered for and will not be asked for again.

@@ -282,6 +282,18 @@ impl NetworkMetrics {
     }
 }
 
+impl From<EventMetrics> for Metrics {
+    fn from(metrics: EventMetrics) -> Self {
+        Self::Event(metrics)
+    }
+}
+
+impl From<NetworkMetrics> for Metrics {
+    fn from(metrics: NetworkMetrics) -> Self {
+        Self::Network(metrics)
+    }
+}
+
 impl Metrics {
     /// The record, borrowed.
     pub fn as_ref(&self) -> MetricsRef<'_> {

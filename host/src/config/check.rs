@@ -204,6 +204,7 @@ fn publisher(
             None => around.trust.clone(),
         },
         config: raw.config.value,
+        given_secrets: std::collections::BTreeMap::new(),
         place: raw.place.span,
         keys,
         places: raw.config.places,

@@ -1,5 +1,6 @@
 //! A configuration after both stages: nothing is optional that has a default.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::ops::Range;
 use std::path::PathBuf;
@@ -10,7 +11,7 @@ use serde_json::Value;
 use super::places::Places;
 use super::problem::{Location, Problem, Source};
 use super::shared::SharedSettings;
-use crate::egress::ExtraRoots;
+use crate::egress::{ExtraRoots, Secret};
 use crate::limits::Limits;
 use crate::plugin::PluginSource;
 
@@ -81,6 +82,8 @@ pub struct Publisher {
     pub trust: ExtraRoots,
     /// The plugin's own settings as the file has them: a JSON object, secrets still as `{"secret": "env:…"}`.
     pub config: Value,
+    /// What a program gave as `{"secret": "given:NAME"}`, by name.
+    pub(crate) given_secrets: BTreeMap<String, Secret>,
     pub(super) place: Range<usize>,
     /// Of the keys beside `config`.
     pub(super) keys: Places,

@@ -10,6 +10,7 @@ mod checked;
 pub mod defaults;
 mod places;
 mod problem;
+mod program;
 mod raw;
 mod reader;
 mod shared;

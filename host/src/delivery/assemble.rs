@@ -7,7 +7,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use metricast_records::{Batch, BatchBuilder};
-use tokio::time::{Instant, timeout_at};
+use tokio::time::{Instant, sleep_until};
 
 use crate::config::Batching;
 use crate::queue::{Entry, Reader};
@@ -46,12 +46,16 @@ impl Assembler {
             if self.is_full() {
                 return self.take();
             }
-            let read = if self.waiting.is_empty() {
-                self.reader.next().await
-            } else {
-                match timeout_at(self.due, self.reader.next()).await {
-                    Ok(read) => read,
-                    Err(_elapsed) => return self.take(),
+            let read = match self.waiting.front() {
+                None => self.reader.next().await,
+                Some(first) => {
+                    let hurried = self.reader.hurried(first.first);
+                    tokio::select! {
+                        biased;
+                        read = self.reader.next() => read,
+                        () = hurried => return self.take(),
+                        () = sleep_until(self.due) => return self.take(),
+                    }
                 }
             };
             match read {

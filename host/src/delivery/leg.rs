@@ -40,6 +40,8 @@ pub(super) struct Channels<S> {
     pub(super) over: watch::Sender<bool>,
     /// Somebody else's call found the instance dead.
     pub(super) lost: Arc<Notify>,
+    /// What the plugin sends at an interval is wanted now.
+    pub(super) flush: Arc<Notify>,
 }
 
 pub(super) struct Leg<O: Opener> {
@@ -156,7 +158,7 @@ impl<O: Opener> Leg<O> {
         let instances = if profile.stateful { 1 } else { profile.max_instances.get().min(self.settings.max_instances) };
         self.flush_interval = profile.flush_interval;
         self.flush_at = self.next_flush();
-        let lost = Arc::clone(&self.channels.lost);
+        let (lost, flush) = (Arc::clone(&self.channels.lost), Arc::clone(&self.channels.flush));
         let mut under_way: UnderWay<O> = FuturesUnordered::new();
         let mut ended = false;
         while !(ended && under_way.is_empty()) {
@@ -171,6 +173,7 @@ impl<O: Opener> Leg<O> {
                 },
                 () = at(wake_at), if wake_at.is_some() => {}
                 () = lost.notified() => self.is_lost = true,
+                () = flush.notified() => self.flush_at = self.flush_interval.map(|_| Instant::now()),
             }
         }
         self.finish(&profile).await

@@ -86,6 +86,7 @@ pub struct Delivery<S> {
     stop: watch::Sender<bool>,
     over: watch::Receiver<bool>,
     lost: Arc<Notify>,
+    flush: Arc<Notify>,
     task: JoinHandle<()>,
 }
 
@@ -98,7 +99,7 @@ impl<S: Sandbox> Delivery<S> {
         Self::start_on(name, opener, reader, settings, |leg| runtime.spawn(leg))
     }
 
-    fn start_on<O>(
+    pub(crate) fn start_on<O>(
         name: &str,
         opener: O,
         reader: Reader,
@@ -114,16 +115,18 @@ impl<S: Sandbox> Delivery<S> {
         let (stop, stopped) = watch::channel(false);
         let (tell_over, over) = watch::channel(false);
         let lost = Arc::new(Notify::new());
+        let flush = Arc::new(Notify::new());
         let channels = leg::Channels {
             opened: tell_outcome,
             current: tell_current,
             stopped,
             over: tell_over,
             lost: Arc::clone(&lost),
+            flush: Arc::clone(&flush),
         };
         let leg = leg::Leg::new(opener, reader, settings, Arc::clone(&status), channels);
         let task = spawn(leg.run().boxed());
-        Self { status, opened: outcome, current, stop, over, lost, task }
+        Self { status, opened: outcome, current, stop, over, lost, flush, task }
     }
 
     /// What it has done so far and how it stands.
@@ -155,6 +158,11 @@ impl<S: Sandbox> Delivery<S> {
     /// To be notified by whoever finds the instance of [`current`](Self::current) dead: it is replaced.
     pub fn lost(&self) -> Arc<Notify> {
         Arc::clone(&self.lost)
+    }
+
+    /// Lets a plugin that sends at an interval send what it holds now.
+    pub fn flush_now(&self) {
+        self.flush.notify_one();
     }
 
     /// Tells it to end without delivering the rest.

@@ -5,6 +5,7 @@
 
 mod find;
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
@@ -64,7 +65,25 @@ impl Secrets {
     /// # Errors
     /// With the first secret that is not there, is empty, or cannot stand in a header.
     pub fn extract(config: &mut Value, folder: &Path) -> Result<Self, SecretError> {
-        find::take(config, &|reference| reference.read(folder)).map(|found| Self(found.into()))
+        Self::extract_given(config, folder, &BTreeMap::new())
+    }
+
+    /// As [`extract`](Self::extract), where `{ "secret": "given:NAME" }` stands for a value that the program has.
+    ///
+    /// # Errors
+    /// As [`extract`](Self::extract), and where no value of that name is given.
+    pub(crate) fn extract_given(
+        config: &mut Value,
+        folder: &Path,
+        given: &BTreeMap<String, Secret>,
+    ) -> Result<Self, SecretError> {
+        let read = |reference: &find::Reference<'_>| match reference {
+            find::Reference::Given(name) => {
+                given.get(*name).map(|secret| secret.reveal().to_owned()).ok_or(SecretProblem::Form)
+            }
+            kept => kept.read(folder),
+        };
+        find::take(config, &read).map(|found| Self(found.into()))
     }
 
     /// Replaces each secret in `config` by a placeholder without reading any: for who only asks about the rest.
@@ -165,6 +184,18 @@ mod tests {
         ] {
             assert_eq!(filled(&unchanged), (unchanged.clone(), false));
         }
+    }
+
+    #[test]
+    fn a_value_that_the_program_gives_is_known_by_its_name_and_to_no_config_file() {
+        let config = serde_json::json!({ "api_key": { "secret": "given:api_key" } });
+        let given = BTreeMap::from([("api_key".to_owned(), Secret::new("hunter2"))]);
+        let mut settings = config.clone();
+        let secrets = Secrets::extract_given(&mut settings, Path::new("/"), &given).unwrap();
+        assert_eq!(secrets.0[0].1, Secret::new("hunter2"));
+        assert_eq!(settings["api_key"], secrets.0[0].0);
+        let error = Secrets::extract(&mut config.clone(), Path::new("/")).unwrap_err().to_string();
+        assert!(error.starts_with("api_key: write { secret"), "{error}");
     }
 
     #[test]

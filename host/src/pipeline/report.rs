@@ -20,7 +20,7 @@ pub struct Report {
 }
 
 impl Report {
-    pub(super) fn of(status: &Status, appended: u64) -> Self {
+    pub(crate) fn of(status: &Status, appended: u64) -> Self {
         let counts = status.counts();
         Self {
             name: status.name().to_owned(),

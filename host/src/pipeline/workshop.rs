@@ -138,7 +138,7 @@ pub(crate) fn options(plugin: &Plugin, config: &Checked, publisher: &Publisher) 
         PluginSource::File(_) => grants,
     };
     let (mut settings, given) = settings(plugin, config, publisher);
-    let secrets = Secrets::extract(&mut settings, &config.folder)?;
+    let secrets = Secrets::extract_given(&mut settings, &config.folder, &publisher.given_secrets)?;
     let (limits, trust) = (publisher.limits.clone(), publisher.trust.clone());
     let options = OpenOptions::trusting(&publisher.name, &settings.to_string(), grants.clone(), secrets, limits, trust);
     Ok(Opening { options, grants, given })

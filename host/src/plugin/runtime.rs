@@ -22,7 +22,11 @@ impl PluginRuntime {
     /// # Errors
     /// Where the system has no threads to spare.
     pub fn new() -> io::Result<Self> {
-        let runtime = Builder::new_multi_thread().thread_name("metricast-plugin").enable_all().build()?;
+        let runtime = Builder::new_multi_thread()
+            .thread_name("metricast-plugin")
+            .on_thread_start(crate::threads::mark)
+            .enable_all()
+            .build()?;
         Ok(Self(Arc::new(Threads { handle: runtime.handle().clone(), runtime: Some(runtime) })))
     }
 

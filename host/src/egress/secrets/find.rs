@@ -62,6 +62,8 @@ pub enum SecretProblem {
 pub(super) enum Reference<'a> {
     Env(&'a str),
     File(&'a Path),
+    /// A value that a program gave by itself: no config file can name one.
+    Given(&'a str),
 }
 
 impl<'a> Reference<'a> {
@@ -69,6 +71,7 @@ impl<'a> Reference<'a> {
         match text.split_once(':') {
             Some(("env", name)) if !name.is_empty() => Ok(Self::Env(name)),
             Some(("file", path)) if !path.is_empty() => Ok(Self::File(Path::new(path))),
+            Some(("given", name)) if !name.is_empty() => Ok(Self::Given(name)),
             _ => Err(SecretProblem::Form),
         }
     }
@@ -77,6 +80,7 @@ impl<'a> Reference<'a> {
         match self {
             Self::Env(name) => format!("the environment variable {name}"),
             Self::File(path) => format!("the file {}", path.display()),
+            Self::Given(_) => "the value that was given".to_owned(),
         }
     }
 
@@ -90,6 +94,7 @@ impl<'a> Reference<'a> {
                 let path = folder.join(path);
                 read_file(&path).map_err(|source| SecretProblem::Read { path, source })
             }
+            Self::Given(_) => Err(SecretProblem::Form),
         }
     }
 

@@ -1,0 +1,268 @@
+//! One way from a publisher of the API to a backend: a queue, and what delivers out of it.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Duration;
+
+use metricast_records::Batch;
+use tokio::sync::{Mutex, RwLock};
+use tokio::time::{Instant, sleep};
+
+use super::composite::Member;
+use super::foreign::{Foreign, settled};
+use super::house::House;
+use super::publisher::MetricsPublisher;
+use super::settings::Settings;
+use super::start::StartError;
+use super::undelivered::{Shortfall, Told, Undelivered};
+use crate::config::defaults::MEMORY_QUEUE;
+use crate::config::{Batching, Retry};
+use crate::delivery::{Counts, Delivery, Phase};
+use crate::pipeline::{ExpositionError, Patience, Pipeline, Report};
+use crate::plugin::Exposition;
+use crate::queue::{AppendError, Queue};
+
+/// How often somebody who waits looks whether it is done.
+const LOOK: Duration = Duration::from_millis(2);
+/// How often a plugin that still holds records is told to send them.
+const AGAIN: Duration = Duration::from_millis(500);
+
+pub(super) struct Leg {
+    name: String,
+    queue: Queue,
+    /// None once it is closed.
+    body: RwLock<Option<Body>>,
+    missed: AtomicU64,
+    is_missing: AtomicBool,
+    told: Mutex<Vec<Told>>,
+}
+
+/// What delivers.
+enum Body {
+    Own(Box<Pipeline>),
+    Foreign { delivery: Delivery<Foreign>, publisher: Arc<dyn MetricsPublisher> },
+}
+
+impl Leg {
+    pub(super) async fn start(member: Member, house: &House) -> Result<Self, StartError> {
+        match member {
+            Member::Own(settings) => Self::own(&settings, house).await,
+            Member::Foreign { name, publisher } => {
+                publisher.start().await?;
+                Ok(Self::foreign(name, publisher, house))
+            }
+        }
+    }
+
+    async fn own(settings: &Settings, house: &House) -> Result<Self, StartError> {
+        let checked = settings.checked()?;
+        let started = Pipeline::start(&checked, &house.workshop, settings.scrapes()).await;
+        let pipeline = started.map_err(|error| settings.failed(error.problem))?;
+        Ok(Self::new(settings.name.clone(), pipeline.queue().clone(), Body::Own(Box::new(pipeline))))
+    }
+
+    fn foreign(name: String, publisher: Arc<dyn MetricsPublisher>, house: &House) -> Self {
+        let queue = Queue::in_memory(MEMORY_QUEUE);
+        let batching = Batching { max_age: Duration::ZERO, ..Batching::default() };
+        let settings =
+            crate::delivery::Settings { batching, retry: Retry::default(), max_instances: 1, max_unsaved: usize::MAX };
+        let (opener, reader) = (Foreign(Arc::clone(&publisher)), queue.reader());
+        let delivery = Delivery::start_on(&name, opener, reader, settings, |leg| house.spawn(leg));
+        Self::new(name, queue, Body::Foreign { delivery, publisher })
+    }
+
+    fn new(name: String, queue: Queue, body: Body) -> Self {
+        let body = RwLock::new(Some(body));
+        Self {
+            name,
+            queue,
+            body,
+            missed: AtomicU64::new(0),
+            is_missing: AtomicBool::new(false),
+            told: Mutex::default(),
+        }
+    }
+
+    pub(super) fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Waits for room as long as it takes. A closed one takes nothing.
+    pub(super) async fn append(&self, batch: Batch) {
+        let _ = self.queue.append(batch).await;
+    }
+
+    /// Whether it took the batch, or is closed: no reason to come again.
+    pub(super) async fn offer(&self, batch: Batch) -> bool {
+        let offered = self.queue.append_within(batch, Duration::ZERO).await;
+        let taken = offered != Err(AppendError::Full);
+        if taken {
+            self.is_missing.store(false, Ordering::Relaxed);
+        }
+        taken
+    }
+
+    /// Whether something is wrong that it does not get on with.
+    pub(super) async fn is_failing(&self) -> bool {
+        let reports = self.reports().await;
+        reports.iter().any(|report| matches!(report.phase, Phase::Waiting { .. } | Phase::Halted { .. }))
+    }
+
+    /// Records that it is not given.
+    pub(super) fn miss(&self, records: u64) {
+        self.missed.fetch_add(records, Ordering::Relaxed);
+        if !self.is_missing.swap(true, Ordering::Relaxed) {
+            let publisher = &self.name;
+            tracing::warn!(publisher, "it fails and its queue is full: it misses records that the others get");
+        }
+    }
+
+    pub(super) async fn reports(&self) -> Vec<Report> {
+        self.body.read().await.as_ref().map(|body| body.reports(&self.queue)).unwrap_or_default()
+    }
+
+    /// Waits until what is in the queue by now is at the backend, or nothing is to be expected. Says what is not there.
+    pub(super) async fn settle(&self, deadline: Instant) -> Result<(), Undelivered> {
+        let target = self.queue.appended();
+        let mut hurry_at = Instant::now();
+        loop {
+            let now = Instant::now();
+            let hurry = now >= hurry_at;
+            if hurry {
+                hurry_at = now + AGAIN;
+            }
+            let body = self.body.read().await;
+            let Some(body) = body.as_ref() else { return Ok(()) };
+            if hurry {
+                body.hurry(&self.queue);
+            }
+            if body.is_settled(target) || now >= deadline {
+                break;
+            }
+            sleep(LOOK).await;
+        }
+        let missing = self.news(target, &self.reports().await).await;
+        let own = match self.body.read().await.as_ref() {
+            Some(Body::Foreign { publisher, .. }) => {
+                let within = deadline.saturating_duration_since(Instant::now());
+                settled(&self.name, publisher.flush(within), within.max(LOOK)).await
+            }
+            _ => Ok(()),
+        };
+        Undelivered::of(missing.into_iter().chain(publishers_of(own)), 0)
+    }
+
+    /// Delivers what is in the queue, and ends; `uncarried` records never came there.
+    pub(super) async fn close(&self, deadline: Instant, uncarried: u64) -> Result<(), Undelivered> {
+        self.queue.close();
+        let Some(body) = self.body.write().await.take() else { return Ok(()) };
+        let within = deadline.saturating_duration_since(Instant::now());
+        let target = self.queue.appended() + uncarried;
+        let (reports, own) = body.drain(&self.name, &self.queue, within).await;
+        let mut missing = self.news(target, &reports).await;
+        for (shortfall, report) in missing.iter_mut().zip(&reports) {
+            if let (None, true, Phase::Waiting { reason } | Phase::Halted { reason }) =
+                (&shortfall.why, report.was_cut_short(), &report.phase)
+            {
+                shortfall.why = Some(reason.clone());
+            }
+        }
+        Undelivered::of(missing.into_iter().chain(publishers_of(own)), 0)
+    }
+
+    /// Ends without delivering. Says how many records that leaves, where it can be told.
+    pub(super) fn abandon(&self) -> u64 {
+        self.queue.close();
+        let Ok(mut body) = self.body.try_write() else { return 0 };
+        let left = body.as_ref().map_or(0, |body| {
+            let most = body.counts().into_iter().map(|counts| self.queue.appended().saturating_sub(counts.at_rest()));
+            most.max().unwrap_or(0)
+        });
+        *body = None;
+        left
+    }
+
+    async fn news(&self, target: u64, reports: &[Report]) -> Vec<Shortfall> {
+        let mut told = self.told.lock().await;
+        told.resize_with(reports.len(), Told::default);
+        let missed = self.missed.load(Ordering::Relaxed);
+        let news = |(told, report): (&mut Told, &Report)| {
+            let waiting = target.saturating_sub(report.counts.at_rest());
+            told.news(report, waiting, missed)
+        };
+        told.iter_mut().zip(reports).map(news).collect()
+    }
+
+    /// Where it is scraped.
+    pub(super) async fn listening(&self) -> Option<SocketAddr> {
+        match self.body.read().await.as_ref() {
+            Some(Body::Own(pipeline)) => pipeline.listening().first().map(|(_, address)| *address),
+            _ => None,
+        }
+    }
+
+    /// What it shows to a scraper.
+    pub(super) async fn exposition(&self, accept: &str, patience: Duration) -> Result<Exposition, ExpositionError> {
+        match self.body.read().await.as_ref() {
+            Some(Body::Own(pipeline)) => {
+                pipeline.hurry();
+                pipeline.exposition(&self.name, accept, patience).await
+            }
+            Some(Body::Foreign { .. }) => Err(ExpositionError::Nothing),
+            None => Err(ExpositionError::NotOpen),
+        }
+    }
+}
+
+fn publishers_of(outcome: Result<(), Undelivered>) -> Vec<Shortfall> {
+    outcome.err().map(|undelivered| undelivered.publishers).unwrap_or_default()
+}
+
+impl Body {
+    fn counts(&self) -> Vec<Counts> {
+        match self {
+            Self::Own(pipeline) => pipeline.counts(),
+            Self::Foreign { delivery, .. } => vec![delivery.status().counts()],
+        }
+    }
+
+    fn reports(&self, queue: &Queue) -> Vec<Report> {
+        match self {
+            Self::Own(pipeline) => pipeline.reports(),
+            Self::Foreign { delivery, .. } => vec![Report::of(delivery.status(), queue.appended())],
+        }
+    }
+
+    fn hurry(&self, queue: &Queue) {
+        match self {
+            Self::Own(pipeline) => pipeline.hurry(),
+            Self::Foreign { .. } => queue.hurry(),
+        }
+    }
+
+    fn is_settled(&self, target: u64) -> bool {
+        let over = match self {
+            Self::Own(pipeline) => pipeline.has_ended(),
+            Self::Foreign { delivery, .. } => delivery.has_ended(),
+        };
+        over || self.counts().iter().all(|counts| counts.at_rest() >= target)
+    }
+
+    /// Waits for the end of a closed queue, and no longer than `within`.
+    async fn drain(self, name: &str, queue: &Queue, within: Duration) -> (Vec<Report>, Result<(), Undelivered>) {
+        let (mut delivery, publisher) = match self {
+            Self::Own(pipeline) => return (pipeline.drain(Patience::InAll(within)).await, Ok(())),
+            Self::Foreign { delivery, publisher } => (delivery, publisher),
+        };
+        let deadline = Instant::now() + within;
+        if tokio::time::timeout_at(deadline, delivery.ended()).await.is_err() {
+            delivery.stop();
+            delivery.ended().await;
+        }
+        let report = Report::of(delivery.status(), queue.appended());
+        let within = deadline.saturating_duration_since(Instant::now());
+        let own = settled(name, publisher.close(within), within.max(LOOK)).await;
+        (vec![report], own)
+    }
+}

@@ -1,0 +1,174 @@
+//! A publisher that was started: its legs, and the carrier that brings them what calls left in the intake.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use futures::future::{join_all, try_join_all};
+use metricast_records::{Batch, BatchBuilder};
+use tokio::sync::Mutex;
+use tokio::task::JoinHandle;
+use tokio::time::{Instant, sleep, sleep_until, timeout_at};
+
+use super::composite::Plan;
+use super::house::House;
+use super::intake::Intake;
+use super::leg::Leg;
+use super::start::StartError;
+use super::undelivered::{Shortfall, Undelivered};
+
+/// How long a record waits for others before the carrier takes it to the queues. Calls that come in a row cost less when
+/// they are carried together.
+const LINGER: Duration = Duration::from_millis(5);
+/// How often a leg that has no room is offered a batch again.
+const AGAIN: Duration = Duration::from_millis(10);
+
+pub(super) struct Running {
+    intake: Arc<Intake>,
+    legs: Arc<[Leg]>,
+    carried: Arc<AtomicU64>,
+    carrier: Mutex<Option<JoinHandle<()>>>,
+    stop: tokio::task::AbortHandle,
+    pub(super) house: Arc<House>,
+}
+
+impl Running {
+    pub(super) async fn start(plan: Plan, intake: Arc<Intake>, house: Arc<House>) -> Result<Self, StartError> {
+        if plan.members.is_empty() {
+            return Err(StartError::Other("a composite of no publisher publishes nothing: give it one".to_owned()));
+        }
+        let wait_for_all = plan.wait_for_all;
+        let legs = try_join_all(plan.into_named().into_iter().map(|member| Leg::start(member, &house))).await?;
+        let legs: Arc<[Leg]> = legs.into();
+        let carried = Arc::new(AtomicU64::new(0));
+        let carrier = Carrier {
+            intake: Arc::clone(&intake),
+            legs: Arc::clone(&legs),
+            carried: Arc::clone(&carried),
+            wait_for_all,
+        };
+        let carrier = house.spawn(carrier.run());
+        let stop = carrier.abort_handle();
+        Ok(Self { intake, legs, carried, carrier: Mutex::new(Some(carrier)), stop, house })
+    }
+
+    pub(super) fn legs(&self) -> &[Leg] {
+        &self.legs
+    }
+
+    pub(super) async fn flush(&self, deadline: Instant) -> Result<(), Undelivered> {
+        let target = self.carry_all(deadline).await;
+        let settled = join_all(self.legs.iter().map(|leg| leg.settle(deadline))).await;
+        let mut shortfalls: Vec<Shortfall> =
+            settled.into_iter().filter_map(Result::err).flat_map(|undelivered| undelivered.publishers).collect();
+        self.add_uncarried(&mut shortfalls, target.saturating_sub(self.carried.load(Ordering::Acquire)));
+        Undelivered::of(shortfalls, self.intake.take_unqueued())
+    }
+
+    /// Waits until what was taken by now is in the queues. Says how many records that is.
+    pub(super) async fn carry_all(&self, deadline: Instant) -> u64 {
+        let target = self.intake.taken();
+        self.intake.hurry();
+        while self.carried.load(Ordering::Acquire) < target && Instant::now() < deadline {
+            sleep(Duration::from_millis(1)).await;
+        }
+        target
+    }
+
+    /// What never came to a queue, which is full: it waits for each leg that has no room.
+    fn add_uncarried(&self, shortfalls: &mut Vec<Shortfall>, uncarried: u64) {
+        if uncarried == 0 {
+            return;
+        }
+        if shortfalls.is_empty() {
+            let name = self.legs.first().map(Leg::name).unwrap_or_default();
+            shortfalls.push(Shortfall { publisher: name.to_owned(), ..Shortfall::default() });
+        }
+        for shortfall in shortfalls {
+            shortfall.waiting += uncarried;
+        }
+    }
+
+    pub(super) async fn close(&self, deadline: Instant) -> Result<(), Undelivered> {
+        self.intake.close();
+        if let Some(mut carrier) = self.carrier.lock().await.take()
+            && timeout_at(deadline, &mut carrier).await.is_err()
+        {
+            carrier.abort();
+            let _ = carrier.await;
+        }
+        let uncarried = self.intake.taken().saturating_sub(self.carried.load(Ordering::Acquire));
+        let closed = join_all(self.legs.iter().map(|leg| leg.close(deadline, uncarried))).await;
+        let shortfalls = closed.into_iter().filter_map(Result::err).flat_map(|undelivered| undelivered.publishers);
+        Undelivered::of(shortfalls, self.intake.take_unqueued())
+    }
+
+    /// Ends at once. Says how many records that leaves undelivered.
+    pub(super) fn abandon(&self) -> u64 {
+        self.intake.close();
+        self.stop.abort();
+        let uncarried = self.intake.taken().saturating_sub(self.carried.load(Ordering::Acquire));
+        let left = self.legs.iter().map(Leg::abandon).max().unwrap_or(0);
+        left + uncarried
+    }
+}
+
+struct Carrier {
+    intake: Arc<Intake>,
+    legs: Arc<[Leg]>,
+    carried: Arc<AtomicU64>,
+    wait_for_all: bool,
+}
+
+impl Carrier {
+    async fn run(self) {
+        let mut spare = BatchBuilder::new();
+        loop {
+            self.intake.something().await;
+            let linger = Instant::now() + LINGER;
+            tokio::select! {
+                () = self.intake.enough() => {}
+                () = sleep_until(linger) => {}
+            }
+            let Some(batch) = self.intake.carry(std::mem::take(&mut spare)) else { return };
+            spare = BatchBuilder::with_room_for(&batch);
+            let records = batch.len() as u64;
+            self.bring(batch).await;
+            self.carried.fetch_add(records, Ordering::Release);
+        }
+    }
+
+    async fn bring(&self, batch: Batch) {
+        if let [leg] = &*self.legs {
+            return leg.append(batch).await;
+        }
+        let mut left: Vec<&Leg> = self.legs.iter().collect();
+        while !left.is_empty() {
+            let mut full = Vec::new();
+            for leg in &left {
+                if !leg.offer(batch.clone()).await {
+                    full.push(*leg);
+                }
+            }
+            let others_have_it = full.len() < self.legs.len();
+            left = Vec::new();
+            for leg in full {
+                if others_have_it && !self.wait_for_all && leg.is_failing().await {
+                    leg.miss(batch.len() as u64);
+                } else {
+                    left.push(leg);
+                }
+            }
+            if !left.is_empty() {
+                sleep(AGAIN).await;
+            }
+        }
+    }
+}
+
+/// No deadline is further away: times beyond what a clock can add up are of no use.
+const LONGEST: Duration = Duration::from_hours(365 * 24);
+
+pub(super) fn deadline(within: Duration) -> Instant {
+    Instant::now() + within.min(LONGEST)
+}
