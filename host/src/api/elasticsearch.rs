@@ -28,7 +28,7 @@ use crate::pipeline::Report;
 /// ```
 /// use std::time::Duration;
 ///
-/// use metricast::{ElasticsearchPublisher, EventMetrics, MetricsPublisher};
+/// use metricast::{ElasticsearchPublisher, EventMetrics, Indices, MetricsPublisher};
 ///
 /// # #[tokio::main]
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -36,8 +36,8 @@ use crate::pipeline::Report;
 /// let publisher = ElasticsearchPublisher::new(hosts, "shop")
 ///     .api_key("VnVhQ2ZHY0JDZGJrUW0tZTVhT3g6dWkybHAyYXhUTm1zeWFrdzl0dk5udw==")
 ///     .service("shop")
-///     .label_from("tenant", "tenant")
-///     .retention(Duration::from_secs(30 * 86_400));
+///     .indices(Indices::Daily)
+///     .label_from("tenant", "tenant");
 /// publisher.start().await?;
 /// publisher
 ///     .publish_event_metrics(&EventMetrics {
