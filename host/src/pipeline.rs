@@ -7,6 +7,7 @@
 mod exposition;
 mod listen;
 mod report;
+mod split;
 mod workshop;
 
 use std::io;

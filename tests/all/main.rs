@@ -17,5 +17,6 @@ mod plugin_python;
 mod prometheus;
 mod readme;
 mod servers;
+mod split;
 mod truth;
 mod wit;

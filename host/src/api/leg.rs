@@ -56,7 +56,7 @@ impl Leg {
     }
 
     async fn own(settings: &Settings, house: &House) -> Result<Self, StartError> {
-        let checked = settings.checked()?;
+        let checked = house.workshop.split(&settings.checked()?).await;
         let started = Pipeline::start(&checked, &house.workshop, settings.scrapes()).await;
         let pipeline = started.map_err(|error| settings.failed(error.problem))?;
         Ok(Self::new(settings.name.clone(), pipeline.queue().clone(), Body::Own(Box::new(pipeline))))

@@ -59,6 +59,7 @@ impl Check {
         let config = start::config(self.config.as_deref())?;
         let workshop = start::workshop()?;
         let runtime = start::runtime()?;
+        let config = runtime.block_on(workshop.split(&config));
         if let Some(name) = self.snippet() {
             return runtime.block_on(snippets::print(&config, &workshop, name, self.publisher.as_deref(), terminal));
         }

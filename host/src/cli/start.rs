@@ -29,9 +29,11 @@ pub(super) fn runtime() -> std::io::Result<tokio::runtime::Runtime> {
 
 /// Opens the publishers of a config.
 pub(super) async fn pipeline(config: &Checked, scrapes: Scrapes) -> anyhow::Result<Pipeline> {
-    let started = Pipeline::start(config, &workshop()?, scrapes).await;
+    let workshop = workshop()?;
+    let config = workshop.split(config).await;
+    let started = Pipeline::start(&config, &workshop, scrapes).await;
     Ok(started
-        .map_err(|StartError { publisher, problem }| ConfigError::Invalid(vec![told(config, publisher, &problem)]))?)
+        .map_err(|StartError { publisher, problem }| ConfigError::Invalid(vec![told(&config, publisher, &problem)]))?)
 }
 
 /// Points what is wrong with a publisher at its place in the config.

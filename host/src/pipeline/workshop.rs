@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use super::{StartError, StartProblem, WorkshopError};
+use super::{StartError, StartProblem, WorkshopError, split};
 use crate::config::{Checked, Given, Publisher};
 use crate::egress::Secrets;
 use crate::engine::{Engine, EngineOptions};
@@ -68,6 +68,27 @@ impl Workshop {
     /// With what makes it unfit.
     pub async fn load(&self, source: &PluginSource, limits: &Limits) -> Result<Plugin, LoadError> {
         self.loader.load(source, limits).await
+    }
+
+    /// The config with each publisher that its plugin wants opened more than once as that many, called `NAME/WHAT`. One
+    /// whose plugin cannot be loaded stays as it is: whoever opens it is told why.
+    #[must_use]
+    pub async fn split(&self, config: &Checked) -> Checked {
+        let mut split = config.clone();
+        split.publishers.clear();
+        for publisher in &config.publishers {
+            let parts = if split::has_list(publisher) { self.parts(publisher).await } else { Vec::new() };
+            if parts.is_empty() {
+                split.publishers.push(publisher.clone());
+            }
+            split.publishers.extend(parts);
+        }
+        split
+    }
+
+    async fn parts(&self, publisher: &Publisher) -> Vec<Publisher> {
+        let loaded = self.load(&publisher.plugin, &publisher.limits).await;
+        loaded.map(|plugin| split::parts(plugin.description(), publisher)).unwrap_or_default()
     }
 
     /// Loads a publisher's plugin and lets it judge its settings; secrets are read (from files below the config's

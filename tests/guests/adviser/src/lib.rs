@@ -24,6 +24,8 @@ pub struct Adviser {
     labels: BTreeMap<String, String>,
     /// How a probe goes: `asks` the URL, `nothing`, `trap` or `hang`.
     probe: String,
+    /// One opening posts to one of them, below the URL.
+    parts: Vec<String>,
     /// Where it is scraped, if it is.
     port: Option<u16>,
     /// How often it was scraped.
@@ -44,6 +46,7 @@ const SCHEMA: &str = r#"{"type": "object", "additionalProperties": true, "proper
     "instance": {"type": "string"},
     "host": {"type": "string"},
     "labels": {"type": "object", "additionalProperties": {"type": "string"}},
+    "parts": {"type": "array", "items": {"type": "string"}},
     "probe": {"enum": ["asks", "nothing", "trap", "hang"]}}}"#;
 
 impl Publisher for Adviser {
@@ -81,7 +84,14 @@ impl Publisher for Adviser {
         vec![snippet("role", format!("{{\"user\": \"{}\"}}", config.url)), snippet("scrape-config", scrape)]
     }
 
+    fn extra() -> &'static [(&'static str, &'static str)] {
+        &[("split-by", "parts")]
+    }
+
     fn open(config: Self, _state: Option<Saved>) -> Result<Self, PublishError> {
+        if config.parts.len() > 1 {
+            return Err(PublishError::misconfigured("parts", "one at a time"));
+        }
         Ok(config)
     }
 
@@ -101,7 +111,8 @@ impl Publisher for Adviser {
         let Self { service, namespace, environment, instance, host, .. } = self;
         let texts = [service, namespace, environment, instance, host].map(|text| text.as_str()).join("\n");
         let body = format!("{texts}\n{}", labels.join(","));
-        match Request::new(Method::Post, &self.url).body(body.as_bytes()).send() {
+        let url = self.parts.iter().fold(self.url.clone(), |url, part| format!("{url}/{part}"));
+        match Request::new(Method::Post, &url).body(body.as_bytes()).send() {
             Ok(response) if response.is_success() => Ok(Receipt::all_accepted(batch)),
             Ok(response) => Err(PublishError::unavailable(format!("{} answered {}", self.url, response.status))),
             Err(error) => Err(PublishError::unavailable(error.to_string())),
