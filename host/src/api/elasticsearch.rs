@@ -278,7 +278,7 @@ mod tests {
             .api_key("hunter2")
             .indices(Indices::Daily)
             .manage_template(false)
-            .retention(Duration::from_secs(36 * 3_600))
+            .retention(Duration::from_hours(36))
             .compression(Compression::None)
             .max_body(1_000)
             .label("region", "eu")

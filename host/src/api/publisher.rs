@@ -76,6 +76,7 @@ pub trait MetricsPublisher: Send + Sync {
     async fn publish_network_metrics(&self, metrics: &NetworkMetrics) -> Result<(), PublishError>;
 
     /// What logs and reports call it.
+    #[expect(clippy::unnecessary_literal_bound, reason = "others answer with a field")]
     fn name(&self) -> &str {
         "publisher"
     }

@@ -41,15 +41,15 @@ impl Running {
         let legs = try_join_all(plan.into_named().into_iter().map(|member| Leg::start(member, &house))).await?;
         let legs: Arc<[Leg]> = legs.into();
         let carried = Arc::new(AtomicU64::new(0));
-        let carrier = Carrier {
+        let task = Carrier {
             intake: Arc::clone(&intake),
             legs: Arc::clone(&legs),
             carried: Arc::clone(&carried),
             wait_for_all,
         };
-        let carrier = house.spawn(carrier.run());
-        let stop = carrier.abort_handle();
-        Ok(Self { intake, legs, carried, carrier: Mutex::new(Some(carrier)), stop, house })
+        let task = house.spawn(task.run());
+        let stop = task.abort_handle();
+        Ok(Self { intake, legs, carried, carrier: Mutex::new(Some(task)), stop, house })
     }
 
     pub(super) fn legs(&self) -> &[Leg] {
