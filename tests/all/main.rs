@@ -7,6 +7,7 @@ mod cli;
 mod compose;
 mod conformance;
 mod elasticsearch;
+mod from_python;
 mod hosts;
 mod ingest;
 mod input;

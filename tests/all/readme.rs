@@ -19,6 +19,24 @@ fn blocks(language: &str) -> Vec<String> {
 #[test]
 fn its_plugin_is_the_one_that_is_built_and_run() {
     assert_eq!(blocks("rust"), [file("examples/webhook/src/lib.rs")]);
+    let guide = file("docs/plugins.md");
+    for (language, sources) in [
+        ("rust", vec![file("examples/webhook/src/lib.rs")]),
+        (
+            "python",
+            ["webhook", "settings", "publisher"].map(|name| file(&format!("examples/plugin-python/{name}.py"))).into(),
+        ),
+    ] {
+        let fence = format!("```{language}\n");
+        let blocks = guide.split(&fence).skip(1).filter_map(|rest| rest.split("```").next());
+        let lines = blocks
+            .flat_map(str::lines)
+            .map(str::trim)
+            .filter(|line| line.starts_with("def ") || line.starts_with("fn "));
+        for line in lines {
+            assert!(sources.iter().any(|source| source.contains(line)), "{line}");
+        }
+    }
 }
 
 #[test]
@@ -48,7 +66,8 @@ fn its_records_are_records() {
 fn its_commands_are_the_programs() {
     let help = metricast::output(["--help"]);
     let help = String::from_utf8_lossy(&help.stdout);
-    for command in ["run", "publish", "format", "check", "plugins", "inspect", "completions"] {
+    for command in ["run", "publish", "format", "check", "plugins", "inspect", "compose", "conformance", "completions"]
+    {
         assert!(help.contains(&format!("\n  {command} ")), "{command}");
         assert!(file("README.md").contains(&format!("`{command}")), "{command}");
     }
