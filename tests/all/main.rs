@@ -7,6 +7,7 @@ mod cli;
 mod compose;
 mod conformance;
 mod elasticsearch;
+mod grafana_cloud;
 mod hosts;
 mod ingest;
 mod input;
