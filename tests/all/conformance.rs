@@ -6,9 +6,10 @@ use std::fs;
 use std::path::Path;
 use std::process::Output;
 
-use support::metricast;
+use support::prometheus::Prometheus;
 use support::search::Node;
 use support::stub::{Answer, Stub};
+use support::{Server, metricast};
 
 const ADVISER: &str = env!("ADVISER");
 const RULEBREAKER: &str = env!("RULEBREAKER");
@@ -73,6 +74,16 @@ fn elasticsearch_passes_in_front_of_a_real_opensearch() {
     let settings = format!(r#"{{"hosts": ["{}"], "index_prefix": "conformance"}}"#, node.url());
     fs::write(&config, settings).unwrap();
     assert_passes(&judge("elasticsearch", &["--config", config.to_str().unwrap()]));
+}
+
+#[test]
+fn grafana_cloud_passes_in_front_of_a_real_prometheus() {
+    let Some(prometheus) = Prometheus::receiving(Server::Prometheus3) else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let config = folder.path().join("cloud.json");
+    let settings = format!(r#"{{"endpoint": "{}/api/v1/write", "instance": "conformance"}}"#, prometheus.url());
+    fs::write(&config, settings).unwrap();
+    assert_passes(&judge("grafana-cloud", &["--config", config.to_str().unwrap()]));
 }
 
 #[test]

@@ -73,7 +73,7 @@ fn batch(records: &[Metrics]) -> Batch {
 }
 
 /// All real records in batches of so many.
-fn real_batches(size: usize) -> Vec<Batch> {
+pub(crate) fn real_batches(size: usize) -> Vec<Batch> {
     let file = fs::read(data(FILE)).unwrap();
     let lines: Vec<_> = file.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()).collect();
     let mut batches = Vec::new();

@@ -8,6 +8,7 @@ mod compose;
 mod conformance;
 mod elasticsearch;
 mod from_python;
+mod grafana_cloud;
 mod hosts;
 mod ingest;
 mod input;

@@ -6,7 +6,8 @@ use std::collections::BTreeMap;
 use std::fs;
 
 use support::metricast::{self, Metricast};
-use support::prometheus::{Prometheus, Scraping, Series};
+use support::prometheus::{Prometheus, Scraping};
+use support::promql::Series;
 use support::{Server, data, ports};
 
 use crate::truth::{FILE, RECORDS, Truth, truth};

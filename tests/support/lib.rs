@@ -11,10 +11,12 @@ pub mod metricast;
 pub mod ports;
 pub mod process;
 pub mod prometheus;
+pub mod promql;
 pub mod search;
 mod skip;
 pub mod stub;
 pub mod tls;
+pub mod victoria_metrics;
 pub mod wait;
 
 pub use skip::require;

@@ -1,6 +1,5 @@
 //! Real Prometheus servers, and promtool.
 
-use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::fs;
 use std::io::Write as _;
@@ -9,42 +8,15 @@ use std::process::{Command, Output, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use http::Request;
 use serde_json::Value;
-use url::form_urlencoded;
 
 use crate::process::Process;
+pub use crate::promql::Sample;
+use crate::promql::{self, Querier, Series};
 use crate::{Server, http as client, ports, require, wait};
 
 /// Before the first scrape Prometheus waits for its discovery, some five seconds.
 const PATIENCE: Duration = Duration::from_secs(30);
-
-/// One series of an answer, with its value now.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Sample {
-    /// The labels, `__name__` too.
-    pub labels: BTreeMap<String, String>,
-    /// The value.
-    pub value: f64,
-}
-
-impl Sample {
-    /// A label's value; empty where it is missing.
-    pub fn label(&self, name: &str) -> &str {
-        self.labels.get(name).map_or("", String::as_str)
-    }
-}
-
-/// One series of an answer, with its values over a time.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Series {
-    /// The labels, `__name__` too.
-    pub labels: BTreeMap<String, String>,
-    /// Seconds since the Unix epoch, and the value.
-    pub values: Vec<(f64, f64)>,
-    /// Seconds since the Unix epoch, and the count and the sum of a native histogram.
-    pub histograms: Vec<(f64, f64, f64)>,
-}
 
 /// How a Prometheus scrapes.
 #[derive(Clone, Copy, Debug, Default)]
@@ -100,6 +72,12 @@ impl Prometheus {
         Self::start_on(server, "scrape_configs: []\n", &[], create_blocks)
     }
 
+    /// Starts a Prometheus that scrapes nothing: remote write comes to `/api/v1/write`, and to Prometheus 3 OTLP to
+    /// `/api/v1/otlp/v1/metrics`.
+    pub fn receiving(server: Server) -> Option<Self> {
+        Self::start(server, "scrape_configs: []\n")
+    }
+
     /// Starts a Prometheus with this configuration file.
     pub fn start(server: Server, config: &str) -> Option<Self> {
         Self::start_with(server, config, &[])
@@ -141,6 +119,11 @@ impl Prometheus {
         format!("http://127.0.0.1:{}", self.port)
     }
 
+    /// Asks it.
+    pub fn querier(&self) -> Querier {
+        Querier::new(format!("{}/api/v1", self.url()))
+    }
+
     /// What it wrote so far.
     pub fn log(&self) -> String {
         self.process.log()
@@ -148,28 +131,17 @@ impl Prometheus {
 
     /// What an expression gives now.
     pub fn query(&self, expression: &str) -> Vec<Sample> {
-        self.ask(expression, "vector", "").iter().map(sample).collect()
+        self.querier().query(expression)
     }
 
     /// What an expression gave at a time, in seconds since the epoch.
     pub fn query_at(&self, expression: &str, time: f64) -> Vec<Sample> {
-        self.ask(expression, "vector", &format!("&time={time}")).iter().map(sample).collect()
+        self.querier().query_at(expression, time)
     }
 
     /// What a selector with a range (`up[5m]`) holds now: the samples as they are stored.
     pub fn stored(&self, selector: &str) -> Vec<Series> {
-        self.ask(selector, "matrix", "").iter().map(series).collect()
-    }
-
-    /// `more` goes behind the query, such as `&time=0`.
-    fn ask(&self, expression: &str, kind: &str, more: &str) -> Vec<Value> {
-        let form: String = form_urlencoded::byte_serialize(expression.as_bytes()).collect();
-        let request = Request::post(format!("{}/api/v1/query", self.url()));
-        let request = request.header("content-type", "application/x-www-form-urlencoded");
-        let request = request.body(format!("query={form}{more}").into_bytes()).expect("a request that can be");
-        let answer = client::send(&request).expect("Prometheus answers").expect_success(expression).json();
-        assert_eq!(answer["data"]["resultType"], kind, "{expression}");
-        answer["data"]["result"].as_array().expect("a list of series").clone()
+        self.querier().stored(selector)
     }
 
     /// The one value that an expression gives now; `None` where it gives no series.
@@ -177,9 +149,7 @@ impl Prometheus {
     /// # Panics
     /// Where it gives several.
     pub fn value(&self, expression: &str) -> Option<f64> {
-        let samples = self.query(expression);
-        assert!(samples.len() < 2, "{expression} gives {} series", samples.len());
-        samples.first().map(|sample| sample.value)
+        self.querier().value(expression)
     }
 
     /// Waits until an expression gives this one value.
@@ -220,31 +190,6 @@ impl Prometheus {
     }
 }
 
-fn sample(series: &Value) -> Sample {
-    Sample { labels: labels(series), value: number(&series["value"][1]) }
-}
-
-fn series(series: &Value) -> Series {
-    let list = |key: &str| series[key].as_array().cloned().unwrap_or_default().into_iter();
-    let time = |point: &Value| point[0].as_f64().expect("a time is a number");
-    Series {
-        labels: labels(series),
-        values: list("values").map(|point| (time(&point), number(&point[1]))).collect(),
-        histograms: list("histograms")
-            .map(|point| (time(&point), number(&point[1]["count"]), number(&point[1]["sum"])))
-            .collect(),
-    }
-}
-
-fn labels(series: &Value) -> BTreeMap<String, String> {
-    let labels = series["metric"].as_object().expect("labels").iter();
-    labels.map(|(name, value)| (name.clone(), value.as_str().expect("a label is text").to_owned())).collect()
-}
-
-fn number(text: &Value) -> f64 {
-    text.as_str().expect("a value is text").parse().expect("a value is a number")
-}
-
 /// What `promtool check metrics` says of an exposition; empty where it has nothing to say. `None`: promtool is not
 /// there, and the test is skipped.
 pub fn complaints(server: Server, exposition: &str) -> Option<String> {
@@ -278,7 +223,7 @@ json.dump(samples, sys.stdout)
     let output = fed(python.stderr(Stdio::piped()), exposition);
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let samples: Vec<Value> = serde_json::from_slice(&output.stdout).expect("the parser's program writes JSON");
-    Some(samples.iter().map(sample).collect())
+    Some(samples.iter().map(promql::sample).collect())
 }
 
 /// Runs a command to its end with this on its standard input.

@@ -20,7 +20,7 @@ use crate::{cargo, prerequisites};
 pub(crate) struct Test {
     /// Only tests with this in their name
     filter: Option<String>,
-    /// Servers that are tested on request, separated by commas (es9)
+    /// Servers that are tested on request, separated by commas (es9, loki, mimir)
     #[arg(long, value_delimiter = ',', value_parser = optional)]
     with: Vec<Server>,
 }
@@ -28,7 +28,7 @@ pub(crate) struct Test {
 /// Arguments of `cargo xtask servers`.
 #[derive(Args)]
 pub(crate) struct Servers {
-    /// These only (prom2, prom3, os2, os3, es7, es8, es9, openmetrics, componentize-py, wasmtime, wash, wasmtime-py, jco); all required ones if none is named
+    /// These only (prom2, prom3, victoria-metrics, loki, mimir, os2, os3, es7, es8, es9, openmetrics, componentize-py, wasmtime, wash, wasmtime-py, jco); all required ones if none is named
     #[arg(value_parser = Server::from_name)]
     servers: Vec<Server>,
 }

@@ -13,6 +13,7 @@ use std::process::{Command, Output};
 
 const PROMETHEUS: &str = env!("PROMETHEUS");
 const ELASTICSEARCH: &str = env!("ELASTICSEARCH");
+const GRAFANA_CLOUD: &str = env!("GRAFANA_CLOUD");
 
 /// Runs a command that must succeed; what it wrote to standard output.
 fn said(command: &mut Command) -> String {

@@ -11,7 +11,7 @@ use wac_graph::{CompositionGraph, EncodeOptions, plug};
 use wit_component::DecodedWasm;
 use wit_parser::{TypeDefKind, TypeId, WorldItem};
 
-use super::{ELASTICSEARCH, PROMETHEUS, service, wasmtime};
+use super::{ELASTICSEARCH, GRAFANA_CLOUD, PROMETHEUS, service, wasmtime};
 
 const APP: &str = env!("SPIN_APP");
 const HANDLER: &str = "wasi:http/incoming-handler@0.2.0";
@@ -124,7 +124,7 @@ fn plugged(app: &str, plugin: &str) -> Vec<u8> {
 
 #[test]
 fn a_plugin_imports_nothing_that_spin_lacks() {
-    for plugin in [PROMETHEUS, ELASTICSEARCH] {
+    for plugin in [PROMETHEUS, ELASTICSEARCH, GRAFANA_CLOUD] {
         let (imports, exports) = surface(&fs::read(plugin).unwrap());
         assert_eq!((foreign(&imports), exports), (Vec::new(), vec![PLUGIN.to_owned()]));
     }

@@ -10,7 +10,7 @@ use support::search::Node;
 use support::{Host, Server, metricast, ports, require};
 
 use super::service::{self, Serving};
-use super::{ELASTICSEARCH, PROMETHEUS, said};
+use super::{ELASTICSEARCH, GRAFANA_CLOUD, PROMETHEUS, said};
 
 /// A record as a call in WAVE, the component model's text for values, has it.
 const CALL: &str = "format-metrics(event({event-name: \"Pay\", task-id: \"t-1\", start-time: 1795368571.25, \
@@ -40,7 +40,7 @@ fn a_call_from_the_command_line_formats_a_record_as_metricast_does() {
     fs::write(&file, LINE.replace('\n', "")).unwrap();
     let told: Value = serde_json::from_str(&said(&mut metricast::command([Path::new("format"), &file]))).unwrap();
     assert_eq!((&told["duration"], &told["attributes"]["shop"]), (&0.5.into(), &"Zürich".into()), "{told}");
-    for plugin in [PROMETHEUS, ELASTICSEARCH, env!("WEBHOOK")] {
+    for plugin in [PROMETHEUS, ELASTICSEARCH, GRAFANA_CLOUD, env!("WEBHOOK")] {
         let Some(text) = invoke(plugin, CALL) else { return };
         // A text of WAVE without control characters is one of JSON.
         let text: String = serde_json::from_str(&text).unwrap();
@@ -50,7 +50,9 @@ fn a_call_from_the_command_line_formats_a_record_as_metricast_does() {
 
 #[test]
 fn a_plugin_says_from_the_command_line_what_it_is() {
-    for (plugin, name) in [(PROMETHEUS, "prometheus"), (ELASTICSEARCH, "elasticsearch")] {
+    for (plugin, name) in
+        [(PROMETHEUS, "prometheus"), (ELASTICSEARCH, "elasticsearch"), (GRAFANA_CLOUD, "grafana-cloud")]
+    {
         let Some(description) = invoke(plugin, "describe()") else { return };
         assert!(description.starts_with(&format!("{{name: \"{name}\", version: \"")), "{description}");
     }

