@@ -47,6 +47,12 @@ impl Refusal {
     }
 }
 
+/// The reason alone, where the words name lines and their stream around it.
+pub(crate) fn reason(words: &str) -> &str {
+    let quoted = words.split_once("reason: '").and_then(|(_, rest)| rest.split_once("',"));
+    quoted.map_or(words, |(reason, _)| reason)
+}
+
 /// The time that a text begins with, as Go's `RFC3339` writes it: `2026-11-23T01:00:00Z`, `2026-11-23T02:00:00+01:00`.
 fn nanos(text: &str) -> Option<i64> {
     let (time, zone) = text.split_at_checked(19)?;
@@ -86,6 +92,9 @@ mod tests {
             "entry with timestamp 2026-11-22 01:00:00.5 +0000 UTC ignored, reason: 'entry too far behind, oldest \
              acceptable timestamp is: 2026-11-23T01:00:00Z',\nuser 'a', total ignored: 2 out of 3 for stream: {}",
         );
+        assert_eq!(reason("400 Max entry size exceeded"), "400 Max entry size exceeded");
+        let words = "400 entry with timestamp 7 ignored, reason: 'entry too far behind, at: 9', user 'a'";
+        assert_eq!(reason(words), "entry too far behind, at: 9");
         let oldest = nanos("2026-11-23T02:00:00+01:00").unwrap();
         assert_eq!(oldest, 1_795_395_600 * SECOND);
         assert!(far.is_of_time && !far.is_of_all);

@@ -14,7 +14,7 @@ use metricast_sdk::{Batch, PublishError};
 use super::answer::{Answer, classify};
 use super::line::Lines;
 use super::push::{self, CONTENT_TYPE, Entry, Labels, Stream};
-use super::refusal::Refusal;
+use super::refusal::{self, Refusal};
 use super::tally::Tally;
 use super::words;
 use crate::client::{Ask, Deadline, Failure};
@@ -207,16 +207,16 @@ impl Sending<'_> {
     }
 
     /// Some of these are bad.
-    fn refused(&self, part: Part, reason: &str, refusal: Refusal, tally: &mut Tally) -> Next {
+    fn refused(&self, part: Part, reason: &str, read: Refusal, tally: &mut Tally) -> Next {
         let Part { stream, entries } = part;
         let is_alone = entries.len() == 1;
         let (bad, rest): (Vec<Entry>, Vec<Entry>) =
-            entries.into_iter().partition(|entry| is_alone || refusal.refuses(entry.nanos));
+            entries.into_iter().partition(|entry| is_alone || read.refuses(entry.nanos));
         let rest = Part { stream, entries: rest };
         if bad.is_empty() {
             return halves(rest);
         }
-        let by_arrival = refusal.is_of_time && self.options.late == Late::ArrivalTime && !stream.by_arrival;
+        let by_arrival = read.is_of_time && self.options.late == Late::ArrivalTime && !stream.by_arrival;
         if by_arrival {
             let arrival = |entry: Entry| Entry::new(entry.index, self.batch.received()[entry.index as usize]);
             let moved = Part::new(Stream { by_arrival, ..stream }, bad.into_iter().map(arrival).collect());
@@ -224,7 +224,7 @@ impl Sending<'_> {
         }
         for entry in bad {
             let at = rfc3339(entry.nanos as f64 / 1e9);
-            tally.rejected(entry.index, format!("Loki does not take the line of {at}: {reason}"));
+            tally.rejected(entry.index, format!("Loki does not take the line of {at}: {}", refusal::reason(reason)));
         }
         Next::Parts(vec![rest])
     }

@@ -1,11 +1,13 @@
 use std::sync::{Arc, Mutex};
 
 use metricast_records::{BatchBuilder, input};
+use metricast_sdk::Publisher as _;
 use metricast_sdk::time::rfc3339;
 use serde_json::{Value, json};
 
 use super::push::tests::{Read, read};
 use super::*;
+use crate::GrafanaCloudPublisher;
 use crate::options::{Config, Signal};
 use crate::stub::{Answer, Asked, Stub, plain};
 
@@ -64,7 +66,10 @@ fn loki(judge: impl Fn(&Read) -> Option<String> + Send + Sync + 'static) -> (Stu
 
 fn far_behind(entry: &Read) -> Option<String> {
     let oldest = rfc3339(ARRIVAL - 3600.0).replace(".000000", "");
-    let words = format!("reason: 'entry too far behind, oldest acceptable timestamp is: {oldest}',");
+    let words = format!(
+        "entry with timestamp {} ignored, reason: 'entry too far behind, oldest acceptable timestamp is: {oldest}',",
+        entry.nanos
+    );
     (age(entry) > 3600.0).then_some(words)
 }
 
@@ -97,6 +102,19 @@ fn each_kind_is_one_push_in_the_order_of_time() {
 }
 
 #[test]
+fn the_leg_keeps_nothing_and_sends_in_order() {
+    let (receiver, stored) = loki(|_| None);
+    let config = json!({ "signals": ["logs"], "logs": { "endpoint": format!("{}/loki/api/v1/push", receiver.url) } });
+    let mut publisher = GrafanaCloudPublisher::open(serde_json::from_value(config).unwrap(), None).unwrap();
+    assert_eq!(publisher.profile(), Profile::default());
+    let batch = batch(&[0.0]);
+    assert_eq!(publisher.publish(&batch), Ok(Receipt::all_accepted(&batch)));
+    assert_eq!((publisher.close().unwrap().pending, publisher.snapshot()), (0, None));
+    assert_eq!(stored.lock().unwrap().len(), 1);
+    assert_eq!(receiver.pushes()[0].header("authorization"), None, "no key is written");
+}
+
+#[test]
 fn bad_lines_are_found_and_the_others_stored() {
     let bad = |entry: &Read| ["3", "4", "77"].contains(&name(entry)).then(|| "Max entry size exceeded".to_owned());
     let (receiver, stored) = loki(bad);
@@ -113,7 +131,9 @@ fn late_lines_are_told_by_the_times_in_the_words() {
     let ages: Vec<f64> = (0..100).map(|place| if place % 3 == 0 { 4000.0 } else { 1.0 }).collect();
     let receipt = open(&receiver, &json!({})).publish(&batch(&ages)).unwrap();
     assert_eq!((receipt.accepted, receipt.rejected.len()), (66, 34));
-    assert!(receipt.rejected.iter().all(|it| it.index % 3 == 0 && it.reason.contains("entry too far behind")));
+    assert!(
+        receipt.rejected.iter().all(|it| it.index % 3 == 0 && it.reason.contains("Z: entry too far behind, oldest"))
+    );
     assert_eq!((stored.lock().unwrap().len(), receiver.pushes().len()), (66, 2));
 }
 
