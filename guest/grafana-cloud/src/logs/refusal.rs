@@ -2,12 +2,17 @@
 //!
 //! A refusal is of some lines of a push, and the others are stored all the same. The words name some of the bad ones:
 //!
-//! - `entry with timestamp … ignored, reason: 'entry too far behind, oldest acceptable timestamp is: 2026-11-23T01:00:00Z',`
+//! - `entry with timestamp … ignored, reason: 'entry too far behind, entry timestamp is: …, oldest acceptable timestamp is:
+//!   2026-11-23T01:00:00Z',`
 //! - `entry for stream '{…}' has timestamp too old: …, oldest acceptable timestamp is: 2026-11-16T02:00:00Z`
 //! - `entry for stream '{…}' has timestamp too new: 2026-11-23T05:00:00Z`
 //!
+//! Of several such of one push the last two kinds are joined: `2 errors like: …; 1 errors like: …` (seen at 3.7.8).
+//!
 //! By these times the bad ones are told apart in one step; without them halving would take two requests a line. The
 //! times have whole seconds, cut off, so what lies within that second is not judged here.
+
+use metricast_sdk::time::rfc3339;
 
 const OLDEST: &str = "oldest acceptable timestamp is: ";
 const TOO_NEW: &str = "has timestamp too new: ";
@@ -24,6 +29,8 @@ pub(crate) struct Refusal {
     pub(crate) is_of_all: bool,
     /// Whether it is of times.
     pub(crate) is_of_time: bool,
+    /// Whether it is of the newest line of the stream, not of the clock.
+    is_behind: bool,
     /// Before it every line is bad, nanoseconds since the Unix epoch.
     oldest: Option<i64>,
     /// From it on every line is bad.
@@ -36,6 +43,7 @@ impl Refusal {
         Self {
             is_of_all: OF_ALL_LINES.iter().any(|mark| words.contains(mark)),
             is_of_time: OF_TIME.iter().any(|mark| words.contains(mark)),
+            is_behind: words.contains("too far behind"),
             oldest: least(OLDEST),
             newest: least(TOO_NEW).map(|named| named.saturating_add(SECOND)),
         }
@@ -43,14 +51,28 @@ impl Refusal {
 
     /// Whether a line of this time is bad for certain.
     pub(crate) fn refuses(&self, nanos: i64) -> bool {
-        self.oldest.is_some_and(|oldest| nanos < oldest) || self.newest.is_some_and(|newest| nanos >= newest)
+        self.is_too_old(nanos) || self.is_too_new(nanos)
     }
-}
 
-/// The reason alone, where the words name lines and their stream around it.
-pub(crate) fn reason(words: &str) -> &str {
-    let quoted = words.split_once("reason: '").and_then(|(_, rest)| rest.split_once("',"));
-    quoted.map_or(words, |(reason, _)| reason)
+    /// Why a line of this time is bad: in Loki's words, without those that are of other lines.
+    pub(crate) fn reason(&self, nanos: i64, words: &str) -> String {
+        match self.oldest {
+            Some(oldest) if nanos < oldest => {
+                let kind = if self.is_behind { "entry too far behind" } else { "timestamp too old" };
+                format!("{kind}, {OLDEST}{}", rfc3339(oldest as f64 / 1e9))
+            }
+            _ if self.is_too_new(nanos) => "timestamp too new".to_owned(),
+            _ => words.to_owned(),
+        }
+    }
+
+    fn is_too_old(&self, nanos: i64) -> bool {
+        self.oldest.is_some_and(|oldest| nanos < oldest)
+    }
+
+    fn is_too_new(&self, nanos: i64) -> bool {
+        self.newest.is_some_and(|newest| nanos >= newest)
+    }
 }
 
 /// The time that a text begins with, as Go's `RFC3339` writes it: `2026-11-23T01:00:00Z`, `2026-11-23T02:00:00+01:00`.
@@ -81,7 +103,6 @@ fn days(year: i64, month: i64, day: i64) -> i64 {
 
 #[cfg(test)]
 mod tests {
-    use metricast_sdk::time::rfc3339;
     use proptest::prelude::*;
 
     use super::*;
@@ -92,15 +113,35 @@ mod tests {
             "entry with timestamp 2026-11-22 01:00:00.5 +0000 UTC ignored, reason: 'entry too far behind, oldest \
              acceptable timestamp is: 2026-11-23T01:00:00Z',\nuser 'a', total ignored: 2 out of 3 for stream: {}",
         );
-        assert_eq!(reason("400 Max entry size exceeded"), "400 Max entry size exceeded");
-        let words = "400 entry with timestamp 7 ignored, reason: 'entry too far behind, at: 9', user 'a'";
-        assert_eq!(reason(words), "entry too far behind, at: 9");
         let oldest = nanos("2026-11-23T02:00:00+01:00").unwrap();
         assert_eq!(oldest, 1_795_395_600 * SECOND);
         assert!(far.is_of_time && !far.is_of_all);
         assert!(far.refuses(oldest - 1) && !far.refuses(oldest));
         let new = Refusal::read("entry for stream '{a=\"b\"}' has timestamp too new: 2026-11-23T01:00:00Z");
+        assert_eq!(new.reason(oldest + SECOND, "400 why"), "timestamp too new");
+        assert_eq!(new.reason(oldest, "400 why"), "400 why");
+        let limit = "oldest acceptable timestamp is: 2026-11-23T01:00:00.000000Z";
+        assert_eq!(far.reason(oldest - 1, ""), format!("entry too far behind, {limit}"));
         assert!(new.is_of_time && !new.refuses(oldest + SECOND - 1) && new.refuses(oldest + SECOND));
+    }
+
+    #[test]
+    fn joined_words_are_read_each() {
+        let words = "1 errors like: entry for stream '{a=\"b\"}' has timestamp too old: 2026-11-14T03:43:24Z, oldest \
+                     acceptable timestamp is: 2026-11-16T03:43:24Z; 1 errors like: entry for stream '{a=\"b\"}' has \
+                     timestamp too new: 2026-11-23T05:45:04Z";
+        let at = |text| nanos(text).unwrap();
+        let refusal = Refusal::read(words);
+        for (time, is_bad) in [
+            ("2026-11-16T03:43:23Z", true),
+            ("2026-11-16T03:43:24Z", false),
+            ("2026-11-23T05:45:04Z", false),
+            ("2026-11-23T05:45:05Z", true),
+        ] {
+            assert_eq!(refusal.refuses(at(time)), is_bad, "{time}");
+        }
+        let told = refusal.reason(0, words);
+        assert_eq!(told, "timestamp too old, oldest acceptable timestamp is: 2026-11-16T03:43:24.000000Z");
     }
 
     #[test]

@@ -14,7 +14,7 @@ use metricast_sdk::{Batch, PublishError};
 use super::answer::{Answer, classify};
 use super::line::Lines;
 use super::push::{self, CONTENT_TYPE, Entry, Labels, Stream};
-use super::refusal::{self, Refusal};
+use super::refusal::Refusal;
 use super::tally::Tally;
 use super::words;
 use crate::client::{Ask, Deadline, Failure};
@@ -224,7 +224,10 @@ impl Sending<'_> {
         }
         for entry in bad {
             let at = rfc3339(entry.nanos as f64 / 1e9);
-            tally.rejected(entry.index, format!("Loki does not take the line of {at}: {}", refusal::reason(reason)));
+            tally.rejected(
+                entry.index,
+                format!("Loki does not take the line of {at}: {}", read.reason(entry.nanos, reason)),
+            );
         }
         Next::Parts(vec![rest])
     }

@@ -67,7 +67,7 @@ fn loki(judge: impl Fn(&Read) -> Option<String> + Send + Sync + 'static) -> (Stu
 fn far_behind(entry: &Read) -> Option<String> {
     let oldest = rfc3339(ARRIVAL - 3600.0).replace(".000000", "");
     let words = format!(
-        "entry with timestamp {} ignored, reason: 'entry too far behind, oldest acceptable timestamp is: {oldest}',",
+        "entry with timestamp {} ignored, reason: 'entry too far behind, entry timestamp is: 7, oldest acceptable timestamp is: {oldest}',",
         entry.nanos
     );
     (age(entry) > 3600.0).then_some(words)
