@@ -4,6 +4,7 @@
 //! `receivers` goes through the program and the sandboxed plugin, `secret` too; `restart` opens the plugin compiled
 //! natively, to stop it between any two calls.
 
+mod loki;
 mod mimir;
 mod numbers;
 mod receivers;
