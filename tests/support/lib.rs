@@ -6,6 +6,7 @@
 
 use std::path::{Path, PathBuf};
 
+pub mod grafana;
 pub mod http;
 pub mod metricast;
 pub mod ports;

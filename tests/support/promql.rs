@@ -1,4 +1,4 @@
-//! Queries in PromQL: several servers answer them in the same way.
+//! Queries of Prometheus: several servers answer them in the same way.
 
 use std::collections::BTreeMap;
 

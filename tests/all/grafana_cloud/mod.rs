@@ -4,6 +4,8 @@
 //! `receivers` goes through the program and the sandboxed plugin, `secret` too; `restart` opens the plugin compiled
 //! natively, to stop it between any two calls.
 
+mod loki;
+mod mimir;
 mod numbers;
 mod receivers;
 mod restart;
@@ -13,14 +15,16 @@ use std::fs;
 use std::path::Path;
 use std::process::Output;
 
-use support::stub::{Answer, Request, Stub};
-use support::{http as client, metricast};
+use support::metricast;
+use support::stub::Stub;
 use tempfile::TempDir;
 
 /// The publisher's `instance`.
 const INSTANCE: &str = "shop-1";
+/// The media type of remote write 2.0.
 const SECOND: &str = "application/x-protobuf;proto=io.prometheus.write.v2.Request";
-const FIRST: &str = "application/x-protobuf";
+/// Of remote write 1.0, and of OTLP.
+const PROTOBUF: &str = "application/x-protobuf";
 
 /// A config with one publisher, in a folder of its own.
 struct Program(TempDir);
@@ -64,24 +68,6 @@ impl Done {
         assert_eq!(self.code, Some(0), "{}", self.said);
         assert!(!self.said.contains("WARN") && !self.said.contains("ERROR"), "{}", self.said);
     }
-}
-
-/// Passes all on to the server at `url` and keeps the requests.
-fn witness(url: String) -> Stub {
-    Stub::start(move |request| passed_on(&url, request))
-}
-
-fn passed_on(url: &str, request: &Request) -> Answer {
-    let mut copy = http::Request::builder().method(request.method.as_str()).uri(format!("{url}{}", request.path));
-    for (name, value) in &request.headers {
-        if !matches!(name.as_str(), "host" | "content-length" | "transfer-encoding" | "connection") {
-            copy = copy.header(name, value);
-        }
-    }
-    let answer = client::send(&copy.body(request.body.clone()).unwrap()).unwrap();
-    let headers = answer.headers.iter().map(|(name, value)| (name.to_string(), value.to_str().unwrap().to_owned()));
-    let headers = headers.filter(|(name, _)| name != "content-length" && name != "transfer-encoding").collect();
-    Answer::Response { status: answer.status, headers, body: answer.body }
 }
 
 /// The media types of a stub's requests, in their order.

@@ -1,11 +1,12 @@
 //! The real records through `metricast publish` into real receivers, and `check --online` in front of them.
 
+use support::grafana::witness;
 use support::prometheus::Prometheus;
 use support::promql::Querier;
 use support::victoria_metrics::VictoriaMetrics;
 use support::{Server, data};
 
-use super::{FIRST, Program, SECOND, media_types, numbers, witness};
+use super::{PROTOBUF, Program, SECOND, media_types, numbers};
 use crate::truth::FILE;
 
 /// Publishes the real records to a path of a server; the media types of what was pushed.
@@ -31,7 +32,7 @@ fn prometheus_3_has_what_the_records_say_by_remote_write_2() {
 fn prometheus_3_has_what_the_records_say_by_otlp() {
     let Some(prometheus) = Prometheus::receiving(Server::Prometheus3) else { return };
     let pushed = pushed(prometheus.url(), "/api/v1/otlp", "protocol = \"otlp\"\n", || prometheus.querier());
-    assert!(pushed.len() > 1 && pushed.iter().all(|media_type| media_type == "application/x-protobuf"), "{pushed:?}");
+    assert!(pushed.len() > 1 && pushed.iter().all(|media_type| media_type == PROTOBUF), "{pushed:?}");
 }
 
 /// It answers 204 to remote write 2.0, and stores nothing of it.
@@ -51,7 +52,7 @@ fn victoria_metrics_has_what_the_records_say_by_remote_write_1() {
 /// 2.0 is tried once, and not again in the same run.
 fn assert_falls_back(pushed: &[String]) {
     assert_eq!(pushed[0], SECOND);
-    assert!(pushed.len() > 2 && pushed[1..].iter().all(|media_type| media_type == FIRST), "{pushed:?}");
+    assert!(pushed.len() > 2 && pushed[1..].iter().all(|media_type| media_type == PROTOBUF), "{pushed:?}");
 }
 
 /// `check --online` finds all good and leaves no sample.

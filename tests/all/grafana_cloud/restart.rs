@@ -4,12 +4,13 @@ use metricast_grafana_cloud::GrafanaCloudPublisher;
 use metricast_records::Batch;
 use metricast_sdk::{Publisher as _, Saved, config};
 use serde_json::{Value, json};
+use support::grafana::witness;
 use support::prometheus::Prometheus;
 use support::promql::{Querier, Sample};
 use support::victoria_metrics::VictoriaMetrics;
 use support::{Server, http as client};
 
-use super::{INSTANCE, SECOND, media_types, numbers, witness};
+use super::{INSTANCE, SECOND, media_types, numbers};
 use crate::elasticsearch::real_batches;
 use crate::truth::{RECORDS, truth};
 
