@@ -51,7 +51,9 @@ fn pushes(registry: &Registry, format: Format<'_>, names: (&'static str, &'stati
             samples += body.count.samples + body.count.histograms;
             bytes += body.bytes.len();
         }
-        bodies.iter().for_each(|body| sent.settle(&body.series));
+        for body in &bodies {
+            sent.settle(&body.series);
+        }
         if round > 0 {
             times.push(took);
         }
