@@ -8,7 +8,6 @@
 use std::time::Instant;
 
 use metricast_sdk::http::{Method, Response};
-use metricast_sdk::time::rfc3339;
 use metricast_sdk::{Batch, PublishError};
 
 use super::answer::{Answer, classify};
@@ -223,11 +222,7 @@ impl Sending<'_> {
             return Next::Parts(vec![moved, rest]);
         }
         for entry in bad {
-            let at = rfc3339(entry.nanos as f64 / 1e9);
-            tally.rejected(
-                entry.index,
-                format!("Loki does not take the line of {at}: {}", read.reason(entry.nanos, reason)),
-            );
+            tally.rejected(entry.index, format!("Loki does not take its line: {}", read.reason(entry.nanos, reason)));
         }
         Next::Parts(vec![rest])
     }
