@@ -25,6 +25,8 @@ pub(crate) struct Lines {
     /// The entries without their times, end to end.
     bytes: Vec<u8>,
     ends: Vec<usize>,
+    /// How long each text is.
+    lengths: Vec<usize>,
 }
 
 impl Lines {
@@ -35,6 +37,7 @@ impl Lines {
         for record in batch.records() {
             text.clear();
             dictionary::write(&record.metrics, &mut text);
+            lines.lengths.push(text.len());
             wire::bytes(LINE, &text, &mut lines.bytes);
             metadata(&record.metrics, |name, value| {
                 wire::nested(STRUCTURED_METADATA, &mut lines.bytes, |out| {
@@ -56,6 +59,11 @@ impl Lines {
     /// How many bytes it has.
     pub(crate) fn size(&self, index: u32) -> usize {
         self.range(index).len()
+    }
+
+    /// How many bytes its text has.
+    pub(crate) fn length(&self, index: u32) -> usize {
+        self.lengths[index as usize]
     }
 
     fn range(&self, index: u32) -> Range<usize> {

@@ -1,20 +1,19 @@
 //! Sends the lines of a batch, and finds out which of a refused push are bad.
 //!
-//! A refusal (400) leaves the good lines of the push stored and says neither how many nor surely which. Lines that its
-//! words judge by time are taken out; what is left is sent again, or halved, until the bad ones stand alone. That is
-//! safe: Loki drops a line that it has with the same time and text. Each refusal makes the parts smaller, so there is an
-//! end; where the call's time ends before, the rest is to be sent again.
+//! A refusal (400) leaves the good lines of the push stored. Where its words say which lines are bad and how many, that
+//! is the end of it; else those that are surely bad are taken out, and what is left is sent again, or halved, until the
+//! bad ones stand alone. Loki drops a line that it has just stored with the same time and text. Each refusal makes the
+//! parts smaller, so there is an end; where the call's time ends before, the rest is to be sent again.
 
 use std::time::Instant;
 
 use metricast_sdk::http::{Method, Response};
-use metricast_sdk::time::rfc3339;
 use metricast_sdk::{Batch, PublishError};
 
 use super::answer::{Answer, classify};
 use super::line::Lines;
 use super::push::{self, CONTENT_TYPE, Entry, Labels, Stream};
-use super::refusal::Refusal;
+use super::refusal::{Judgement, Measure, Refusal};
 use super::tally::Tally;
 use super::words;
 use crate::client::{Ask, Deadline, Failure};
@@ -210,26 +209,29 @@ impl Sending<'_> {
     fn refused(&self, part: Part, reason: &str, read: Refusal, tally: &mut Tally) -> Next {
         let Part { stream, entries } = part;
         let is_alone = entries.len() == 1;
+        let measure = |entry: &Entry| Measure { nanos: entry.nanos, length: self.lines.length(entry.index) };
+        let judgement = read.judgement(&entries.iter().map(measure).collect::<Vec<_>>());
         let (bad, rest): (Vec<Entry>, Vec<Entry>) =
-            entries.into_iter().partition(|entry| is_alone || read.refuses(entry.nanos));
-        let rest = Part { stream, entries: rest };
+            entries.into_iter().partition(|entry| is_alone || read.refuses(judgement, measure(entry)));
+        let mut rest = Part { stream, entries: rest };
         if bad.is_empty() {
             return halves(rest);
         }
-        let by_arrival = read.is_of_time && self.options.late == Late::ArrivalTime && !stream.by_arrival;
-        if by_arrival {
-            let arrival = |entry: Entry| Entry::new(entry.index, self.batch.received()[entry.index as usize]);
-            let moved = Part::new(Stream { by_arrival, ..stream }, bad.into_iter().map(arrival).collect());
-            return Next::Parts(vec![moved, rest]);
+        if judgement != Judgement::Open {
+            tally.taken(&std::mem::take(&mut rest.entries));
         }
+        let may_move = self.options.late == Late::ArrivalTime && !stream.by_arrival;
+        let mut moved = Vec::new();
         for entry in bad {
-            let at = rfc3339(entry.nanos as f64 / 1e9);
-            tally.rejected(
-                entry.index,
-                format!("Loki does not take the line of {at}: {}", read.reason(entry.nanos, reason)),
-            );
+            let line = measure(&entry);
+            if may_move && read.is_of_time(line) {
+                moved.push(Entry::new(entry.index, self.batch.received()[entry.index as usize]));
+            } else {
+                let reason = read.reason(line, reason);
+                tally.rejected(entry.index, format!("Loki does not take its line: {reason}"));
+            }
         }
-        Next::Parts(vec![rest])
+        Next::Parts(vec![Part::new(Stream { by_arrival: true, ..stream }, moved), rest])
     }
 }
 
