@@ -48,10 +48,16 @@ impl Program {
 
     /// Runs a subcommand with the config; `env:SECRET` is `secret`.
     fn run(&self, subcommand: &str, more: &[&Path], secret: &str) -> Done {
+        self.run_logging("", subcommand, more, secret)
+    }
+
+    /// The same with a log of what this filter lets through.
+    fn run_logging(&self, filter: &str, subcommand: &str, more: &[&Path], secret: &str) -> Done {
         let config = self.0.path().join("metricast.toml");
         let arguments = [Path::new(subcommand), Path::new("-c"), &config];
         let mut command = metricast::command(arguments.into_iter().chain(more.iter().copied()));
-        let Output { status, stdout, stderr } = command.env("SECRET", secret).output().unwrap();
+        let Output { status, stdout, stderr } =
+            command.env("SECRET", secret).env("METRICAST_LOG", filter).output().unwrap();
         let said = format!("{}{}", String::from_utf8_lossy(&stdout), String::from_utf8_lossy(&stderr));
         Done { code: status.code(), said }
     }
