@@ -1,14 +1,15 @@
 //! The plugin for Grafana Cloud in front of real receivers that one has at home: Prometheus by remote write and OTLP,
-//! VictoriaMetrics. `endpoint` says where they are; what the cloud's own API has to do is tested with the plugin.
+//! VictoriaMetrics, Mimir. `endpoint` says where they are; what the cloud's own API has to do is tested with the plugin.
 //!
-//! `receivers` goes through the program and the sandboxed plugin, `secret` too; `restart` opens the plugin compiled
-//! natively, to stop it between any two calls.
+//! `receivers`, `running`, `mimir` and `secret` go through the program and the sandboxed plugin; `restart` opens the plugin
+//! compiled natively, to stop it between any two calls; `loki` asks Loki itself.
 
 mod loki;
 mod mimir;
 mod numbers;
 mod receivers;
 mod restart;
+mod running;
 mod secret;
 
 use std::fs;
@@ -48,10 +49,16 @@ impl Program {
 
     /// Runs a subcommand with the config; `env:SECRET` is `secret`.
     fn run(&self, subcommand: &str, more: &[&Path], secret: &str) -> Done {
+        self.run_logging("", subcommand, more, secret)
+    }
+
+    /// The same with a log of what this filter lets through.
+    fn run_logging(&self, filter: &str, subcommand: &str, more: &[&Path], secret: &str) -> Done {
         let config = self.0.path().join("metricast.toml");
         let arguments = [Path::new(subcommand), Path::new("-c"), &config];
         let mut command = metricast::command(arguments.into_iter().chain(more.iter().copied()));
-        let Output { status, stdout, stderr } = command.env("SECRET", secret).output().unwrap();
+        let Output { status, stdout, stderr } =
+            command.env("SECRET", secret).env("METRICAST_LOG", filter).output().unwrap();
         let said = format!("{}{}", String::from_utf8_lossy(&stdout), String::from_utf8_lossy(&stderr));
         Done { code: status.code(), said }
     }

@@ -17,18 +17,26 @@ type Values = BTreeMap<Vec<String>, f64>;
 
 /// One metric, of which a receiver should hold these values.
 struct Expected {
-    selector: String,
+    metric: &'static str,
+    matcher: &'static str,
     labels: &'static [&'static str],
     values: Values,
 }
 
 /// Waits until `querier` finds all records counted, and compares each value.
 pub(super) fn are_those_of_the_records(querier: impl Fn() -> Querier) {
+    of_an_instance_are_those_of_the_records("instance", querier);
+}
+
+/// The same where the instance has a label with another name, which is written as a query has it.
+pub(super) fn of_an_instance_are_those_of_the_records(label: &str, querier: impl Fn() -> Querier) {
+    let whole =
+        |metric: &str, matcher: &str| format!("last_over_time({metric}{{{label}=\"{INSTANCE}\"{matcher}}}[{WHOLE}])");
     let all = format!("sum({}) + sum({})", whole("event_records_total", ""), whole("network_operations_total", ""));
     wait_for(&querier, &all, RECORDS as f64);
     let querier = querier();
-    for Expected { selector, labels, values } in expected(&truth()) {
-        let expression = format!("sum by ({}) ({selector})", labels.join(", "));
+    for Expected { metric, matcher, labels, values } in expected(&truth()) {
+        let expression = format!("sum by ({}) ({})", labels.join(", "), whole(metric, matcher));
         let found = querier.query(&expression);
         let found: Values = found.iter().map(|sample| (key(sample, labels), sample.value)).collect();
         assert_eq!(present(&found), present(&values), "{expression}");
@@ -40,7 +48,7 @@ pub(super) fn are_those_of_the_records(querier: impl Fn() -> Querier) {
 }
 
 /// Waits until an expression gives this one value.
-pub(super) fn wait_for(querier: impl Fn() -> Querier, expression: &str, value: f64) {
+fn wait_for(querier: impl Fn() -> Querier, expression: &str, value: f64) {
     wait::until(&format!("{expression} = {value}"), Duration::from_secs(30), || {
         querier().value(expression).is_some_and(|found| (found - value).abs() < 0.5).then_some(())
     });
@@ -53,11 +61,6 @@ fn key(sample: &Sample, labels: &[&str]) -> Vec<String> {
 /// The keys of what is not 0: the plugin also has series at 0 for what has not happened.
 fn present(values: &Values) -> Vec<&Vec<String>> {
     values.iter().filter(|(_, value)| **value > 0.0).map(|(key, _)| key).collect()
-}
-
-/// The last value of each series, whether it has ended or not.
-pub(super) fn whole(metric: &str, matcher: &str) -> String {
-    format!("last_over_time({metric}{{instance=\"{INSTANCE}\"{matcher}}}[{WHOLE}])")
 }
 
 fn expected(truth: &Truth) -> Vec<Expected> {
@@ -99,6 +102,6 @@ fn networks(truth: &Truth) -> Vec<Expected> {
     ]
 }
 
-fn metric(name: &str, matcher: &str, labels: &'static [&'static str], values: Values) -> Expected {
-    Expected { selector: whole(name, matcher), labels, values }
+fn metric(metric: &'static str, matcher: &'static str, labels: &'static [&'static str], values: Values) -> Expected {
+    Expected { metric, matcher, labels, values }
 }

@@ -10,12 +10,18 @@ use super::{PROTOBUF, Program, SECOND, media_types, numbers};
 use crate::truth::FILE;
 
 /// Publishes the real records to a path of a server; the media types of what was pushed.
-fn pushed(url: String, path: &str, settings: &str, querier: impl Fn() -> Querier) -> Vec<String> {
+fn published(url: String, path: &str, settings: &str) -> Vec<String> {
     let witness = witness(url);
     let program = Program::at(&format!("{}{path}", witness.url()), settings);
     program.run("publish", &[&data(FILE)], "").expect_good();
-    numbers::are_those_of_the_records(querier);
     media_types(&witness)
+}
+
+/// The same, and the server has their numbers.
+fn pushed(url: String, path: &str, settings: &str, querier: impl Fn() -> Querier) -> Vec<String> {
+    let pushed = published(url, path, settings);
+    numbers::are_those_of_the_records(querier);
+    pushed
 }
 
 /// The path of remote write, the same for Prometheus and VictoriaMetrics.
@@ -47,6 +53,14 @@ fn prometheus_2_has_what_the_records_say_by_remote_write_1() {
 fn victoria_metrics_has_what_the_records_say_by_remote_write_1() {
     let Some(victoria) = VictoriaMetrics::start() else { return };
     assert_falls_back(&pushed(victoria.url(), WRITE, "", || victoria.querier()));
+}
+
+/// It makes labels of what OTLP says of the sender, with the names that they have there.
+#[test]
+fn victoria_metrics_has_what_the_records_say_by_otlp() {
+    let Some(victoria) = VictoriaMetrics::start() else { return };
+    published(victoria.url(), "/opentelemetry", "protocol = \"otlp\"\n");
+    numbers::of_an_instance_are_those_of_the_records("\"service.instance.id\"", || victoria.querier());
 }
 
 /// 2.0 is tried once, and not again in the same run.

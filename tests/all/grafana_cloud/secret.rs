@@ -19,9 +19,9 @@ fn seen(answer: Answer, settings: &str, subcommand: &str) -> (Vec<String>, Done)
     let file = program.0.path().join("records.ndjson");
     std::fs::write(&file, RECORD).unwrap();
     let argument = if subcommand == "publish" { file.as_path() } else { Path::new("--online") };
-    let done = program.run(subcommand, &[argument], TOKEN);
+    let done = program.run_logging("trace", subcommand, &[argument], TOKEN);
     let mut seen: Vec<_> = stub.requests().iter().map(|request| request.header("authorization").to_owned()).collect();
-    assert!(!seen.is_empty(), "{}", done.said);
+    assert!(!seen.is_empty() && done.said.contains("TRACE"), "{}", done.said);
     seen.dedup();
     (seen, done)
 }
