@@ -98,8 +98,12 @@ def main(path, records, config="{}"):
             receipt = plugin.publish(json.loads(line))
             if receipt.accepted != 1:
                 sys.exit(f"not accepted: {line}{[rejection.reason for rejection in receipt.rejected]}")
-    plugin.close()
-    sys.stdout.buffer.write(plugin.scrape() or b"")
+    # A closed plugin has nothing more to say.
+    exposition = plugin.scrape()
+    left = plugin.close()
+    if left.pending or left.rejected:
+        sys.exit(f"not delivered: {left.pending}, given up: {[rejection.reason for rejection in left.rejected]}")
+    sys.stdout.buffer.write(exposition or b"")
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@
 //!   every case keeps the profile the same whether a leg's backend is there at the start or not.
 //! - A leg that cannot be opened because its backend is away is opened later, as long as the other one is open.
 
+use std::rc::Rc;
 use std::time::Duration;
 
 use crate::batch::{behind, len, select};
@@ -20,8 +21,9 @@ use crate::types::{
     Batch, Exposition, Flushed, LateRejection, Profile, PublishError, Receipt, Rejection, Saved, Unavailable,
 };
 
-/// One call spends no longer on what waits, beside the call that is under way then.
-const PATIENCE: Duration = Duration::from_secs(5);
+/// So long after a call began no leg is called any more in it. Together with the leg's call that is under way then, 25 s
+/// at most with metricast's own plugins, that is less than the 30 s that metricast's host gives a call.
+const PATIENCE: Duration = Duration::from_secs(4);
 /// How often to flush where both legs are open and neither asks for it: what waits is tried again then.
 const RETRY_MS: u32 = 1000;
 /// How often to flush while it is not known how often a leg wants it.
@@ -37,7 +39,9 @@ pub struct Composite {
     late: Vec<LateRejection>,
     /// Records of the queue with offsets below it are answered for.
     next_offset: u64,
-    clock: Box<Clock>,
+    clock: Rc<Clock>,
+    /// The leg whose turn it is to be called first.
+    turn: usize,
 }
 
 impl Composite {
@@ -64,9 +68,16 @@ impl Composite {
         }
         let profile = combined([first.profile(), second.profile()])?;
         let [first_waiting, second_waiting] = kept.waiting;
-        first.pending.extend(first_waiting);
-        second.pending.extend(second_waiting);
-        Ok(Self { sides: [first, second], profile, late: kept.late, next_offset: kept.next_offset, clock })
+        first.pending.restore(first_waiting);
+        second.pending.restore(second_waiting);
+        Ok(Self {
+            sides: [first, second],
+            profile,
+            late: kept.late,
+            next_offset: kept.next_offset,
+            clock: clock.into(),
+            turn: 0,
+        })
     }
 
     /// What it is like.
@@ -80,13 +91,11 @@ impl Composite {
     /// `unavailable` where what waits for a leg leaves no room; `internal` where a leg that keeps state fails by its own
     /// fault.
     pub fn publish(&mut self, batch: &Batch) -> Result<Receipt, PublishError> {
-        let until = (self.clock)() + PATIENCE;
-        for side in &mut self.sides {
-            side.drain(&*self.clock, until, &mut self.late);
-        }
+        let (until, clock) = (self.until(), Rc::clone(&self.clock));
+        self.in_turn(until, |_, side, late| side.drain(&*clock, until, late));
         match self.new_records(batch)? {
-            None => self.give(batch, len(batch), |index| index),
-            Some((new, places)) => self.give(&new, len(batch), |index| places[index as usize]),
+            None => self.give(batch, len(batch), until, |index| index),
+            Some((new, places)) => self.give(&new, len(batch), until, |index| places[index as usize]),
         }
     }
 
@@ -95,11 +104,15 @@ impl Composite {
     /// # Errors
     /// What a leg said that failed at it. What was given up is told by the next flush then.
     pub fn flush(&mut self) -> Result<Flushed, PublishError> {
-        let until = (self.clock)() + PATIENCE;
+        let (until, clock) = (self.until(), Rc::clone(&self.clock));
+        let mut answers = [None, None];
+        self.in_turn(until, |index, side, late| {
+            side.drain(&*clock, until, late);
+            answers[index] = (clock() < until).then(|| side.flush());
+        });
         let mut sent = Sent::default();
-        for side in &mut self.sides {
-            side.drain(&*self.clock, until, &mut self.late);
-            sent.add(side.flush(), side, (self.clock)());
+        for (side, answer) in self.sides.iter().zip(answers) {
+            sent.add(answer.unwrap_or_else(|| Ok(side.not_yet_flushed())), side, (self.clock)());
         }
         self.told(sent, true)
     }
@@ -109,11 +122,15 @@ impl Composite {
     /// # Errors
     /// What a leg said that failed at it, or that records still wait for it.
     pub fn close(&mut self) -> Result<Flushed, PublishError> {
-        let until = (self.clock)() + PATIENCE;
+        let (until, clock) = (self.until(), Rc::clone(&self.clock));
+        let mut answers = [None, None];
+        self.in_turn(until, |index, side, late| {
+            side.drain_now(&*clock, until, late);
+            answers[index] = (clock() < until).then(|| side.close(clock()));
+        });
         let mut sent = Sent::default();
-        for side in &mut self.sides {
-            side.drain_now(&*self.clock, until, &mut self.late);
-            sent.add(side.close((self.clock)()), side, (self.clock)());
+        for (side, answer) in self.sides.iter().zip(answers) {
+            sent.add(answer.unwrap_or_else(|| side.not_yet_closed()), side, (self.clock)());
         }
         self.told(sent, false)
     }
@@ -126,6 +143,22 @@ impl Composite {
     /// What the leg exposes that has something to scrape.
     pub fn scrape(&self, accept: &str) -> Option<Exposition> {
         self.sides.iter().find_map(|side| side.scrape(accept))
+    }
+
+    fn until(&self) -> Duration {
+        (self.clock)() + PATIENCE
+    }
+
+    /// Calls `with` each leg while there is time; one that none is left for is the first at the next call.
+    fn in_turn(&mut self, until: Duration, mut with: impl FnMut(usize, &mut Side, &mut Vec<LateRejection>)) {
+        let first = self.turn;
+        for index in [first, 1 - first] {
+            if (self.clock)() < until {
+                with(index, &mut self.sides[index], &mut self.late);
+            } else {
+                self.turn = index;
+            }
+        }
     }
 
     /// The records that were not answered for before, with their places, where these are not all.
@@ -141,7 +174,13 @@ impl Composite {
         Ok(Some((new, places)))
     }
 
-    fn give(&mut self, batch: &Batch, records: usize, place: impl Fn(u32) -> u32) -> Result<Receipt, PublishError> {
+    fn give(
+        &mut self,
+        batch: &Batch,
+        records: usize,
+        until: Duration,
+        place: impl Fn(u32) -> u32,
+    ) -> Result<Receipt, PublishError> {
         if len(batch) == 0 {
             return Ok(merged(records, []));
         }
@@ -155,7 +194,10 @@ impl Composite {
         // One that keeps state may fail the call, and then the other has nothing of it.
         let order = if self.sides[0].is_stateful() { [0, 1] } else { [1, 0] };
         for index in order {
-            rejections.extend(self.sides[index].give(batch, (self.clock)())?);
+            if (self.clock)() >= until {
+                self.turn = index;
+            }
+            rejections.extend(self.sides[index].give(batch, (self.clock)(), until)?);
         }
         if order == [1, 0] {
             // Reasons stand in the order of the config.

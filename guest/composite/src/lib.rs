@@ -27,5 +27,7 @@ mod state;
 mod composite_tests;
 #[cfg(test)]
 mod scripted;
+#[cfg(test)]
+mod time_tests;
 
 pub use bindings::types;

@@ -48,6 +48,7 @@ struct Inner {
     snippets: RefCell<Vec<Snippet>>,
     calls: Cell<u32>,
     closed: Cell<u32>,
+    slow: RefCell<Option<(Stepped, Duration)>>,
 }
 
 pub(crate) const STATELESS: Profile =
@@ -71,7 +72,19 @@ impl Script {
             snippets: RefCell::default(),
             calls: Cell::new(0),
             closed: Cell::new(0),
+            slow: RefCell::default(),
         }))
+    }
+
+    /// Each of its calls takes so long by this clock.
+    pub(crate) fn takes(&self, time: Duration, clock: &Stepped) {
+        *self.0.slow.borrow_mut() = Some((clock.clone(), time));
+    }
+
+    fn pass_time(&self) {
+        if let Some((clock, time)) = &*self.0.slow.borrow() {
+            clock.step(*time);
+        }
     }
 
     pub(crate) fn with_profile(self, profile: Profile) -> Self {
@@ -168,6 +181,7 @@ impl Leg for Script {
     }
 
     fn open(&self, _config: &str, state: Option<&Saved>) -> Result<Box<dyn OpenLeg>, PublishError> {
+        self.pass_time();
         if let Some(error) = self.0.opens.borrow_mut().pop_front() {
             return Err(error);
         }
@@ -186,6 +200,7 @@ impl OpenLeg for Script {
     }
 
     fn publish(&self, batch: &Batch) -> Result<Receipt, PublishError> {
+        self.pass_time();
         self.0.calls.set(self.0.calls.get() + 1);
         self.0.batches.borrow_mut().push(batch.clone());
         let act = self.0.acts.borrow_mut().pop_front().unwrap_or(Act::Take);
@@ -210,6 +225,7 @@ impl OpenLeg for Script {
     }
 
     fn flush(&self) -> Result<Flushed, PublishError> {
+        self.pass_time();
         let nothing = Flushed { pending: 0, rejected: Vec::new(), retry_after_ms: None };
         self.0.flushes.borrow_mut().pop_front().unwrap_or(Ok(nothing))
     }

@@ -32,9 +32,12 @@ pub(crate) struct Side {
     is_closed: bool,
     pub(crate) pending: Pending,
     rest: Rest,
-    /// What it took since it last flushed well, where it sends at an interval.
+    /// What it held after it last flushed well, and where it sends at an interval what it took since.
     unflushed: u64,
 }
+
+/// The answer of a leg that has nothing to send.
+const NOTHING: Flushed = Flushed { pending: 0, rejected: Vec::new(), retry_after_ms: None };
 
 /// How an error of a leg is taken.
 enum Trouble {
@@ -91,13 +94,18 @@ impl Side {
         Err(PublishError::Unavailable(Unavailable { reason: self.part.told(&reason), retry_after_ms }))
     }
 
-    /// Gives a batch to the leg, or lets it wait; says what the leg rejects.
+    /// Gives a batch to the leg, or lets it wait, also where it is later than `until`; says what the leg rejects.
     ///
     /// # Errors
     /// Where a leg that keeps state fails by its own fault: nobody knows what its state holds then, and whoever keeps an
     /// earlier one does better than a second try.
-    pub(crate) fn give(&mut self, batch: &Batch, now: Duration) -> Result<Vec<Rejection>, PublishError> {
-        let waits = !self.pending.is_empty() || self.rest.left(now).is_some();
+    pub(crate) fn give(
+        &mut self,
+        batch: &Batch,
+        now: Duration,
+        until: Duration,
+    ) -> Result<Vec<Rejection>, PublishError> {
+        let waits = now >= until || !self.pending.is_empty() || self.rest.left(now).is_some();
         if waits || self.publisher.is_none() {
             self.pending.push(batch.clone());
             return Ok(Vec::new());
@@ -133,6 +141,9 @@ impl Side {
     /// Gives the leg what waits for it, unless it rests, until nothing waits, it fails, or the time is over.
     pub(crate) fn drain(&mut self, clock: &Clock, until: Duration, late: &mut Vec<LateRejection>) {
         if self.is_closed || self.rest.left(clock()).is_some() || !self.is_open_now(clock()) {
+            return;
+        }
+        if clock() >= until {
             return;
         }
         while let Some(entry) = self.pending.take() {
@@ -176,6 +187,21 @@ impl Side {
         Ok(flushed)
     }
 
+    /// What a leg holds that no time was left for.
+    pub(crate) fn not_yet_flushed(&self) -> Flushed {
+        let retry_after_ms = (self.unflushed > 0).then_some(0);
+        Flushed { pending: self.unflushed, retry_after_ms, ..NOTHING }
+    }
+
+    /// The answer of a leg that no time was left for.
+    pub(crate) fn not_yet_closed(&self) -> Result<Flushed, PublishError> {
+        if self.is_closed {
+            return Ok(NOTHING);
+        }
+        let reason = self.part.told("no time was left to close it: close again");
+        Err(PublishError::Unavailable(Unavailable { reason, retry_after_ms: Some(0) }))
+    }
+
     /// The leg's state.
     pub(crate) fn snapshot(&self) -> Option<Saved> {
         match &self.publisher {
@@ -204,10 +230,9 @@ impl Side {
         &mut self,
         call: impl FnOnce(&dyn OpenLeg) -> Result<Flushed, PublishError>,
     ) -> Result<Flushed, PublishError> {
-        let nothing = Flushed { pending: 0, rejected: Vec::new(), retry_after_ms: None };
-        let Some((publisher, _)) = self.publisher.as_ref().filter(|_| !self.is_closed) else { return Ok(nothing) };
+        let Some((publisher, _)) = self.publisher.as_ref().filter(|_| !self.is_closed) else { return Ok(NOTHING) };
         let mut flushed = call(publisher.as_ref()).map_err(|error| self.part.error(error))?;
-        self.unflushed = 0;
+        self.unflushed = flushed.pending;
         for late in &mut flushed.rejected {
             late.leg = self.part.leg(&late.leg);
         }

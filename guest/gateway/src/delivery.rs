@@ -31,7 +31,8 @@ pub struct Delivery {
     pub rejected: Vec<(u64, String)>,
     /// What ended it early.
     pub trouble: Option<PublishError>,
-    /// Whether the publisher has taken something of it, also what it still holds.
+    /// Whether the publisher has taken something of it, also what it still holds; or may have, since it failed by its own
+    /// fault.
     pub touched: bool,
 }
 
@@ -91,7 +92,10 @@ impl<S: Surroundings> Run<'_, S> {
                     self.delivery.rejected.extend(piece.offsets().iter().map(|&offset| (offset, reason.clone())));
                     return;
                 }
-                Err(error) => error,
+                Err(error) => {
+                    self.delivery.touched |= matches!(error, PublishError::Internal(_));
+                    error
+                }
             };
             if let Err(error) = self.pause(attempt, error) {
                 self.delivery.trouble = Some(error);
@@ -138,7 +142,8 @@ impl<S: Surroundings> Run<'_, S> {
         let mut known: HashSet<u64> = self.delivery.rejected.iter().map(|(offset, _)| *offset).collect();
         for late in flushed.rejected {
             let reason = if late.leg.is_empty() { late.reason } else { format!("{}: {}", late.leg, late.reason) };
-            if late.epoch != batch.epoch() || batch.rows_at(late.offset..late.offset + 1).next().is_none() {
+            if late.epoch != batch.epoch() || batch.rows_at(late.offset..late.offset.saturating_add(1)).next().is_none()
+            {
                 self.surroundings.log(&format!("warn: a record of an earlier request was given up: {reason}"));
             } else {
                 if known.insert(late.offset) {

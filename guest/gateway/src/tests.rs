@@ -184,6 +184,17 @@ fn what_is_given_up_late_is_listed_once_a_line_and_leg() {
 }
 
 #[test]
+fn what_is_given_up_at_no_place_is_none_of_the_lines() {
+    for offset in [1, u64::MAX] {
+        let stub = Stub::default();
+        let late = LateRejection { epoch: "1".to_owned(), offset, leg: String::new(), reason: "bad".to_owned() };
+        stub.flushes.borrow_mut().push_back(Ok(Flushed { rejected: vec![late], ..Flushed::default() }));
+        let answer = post(&Service::new(&stub), GOOD);
+        assert_eq!((answer.status, answer.value()), (200, json!({ "accepted": 1, "refused": [] })));
+    }
+}
+
+#[test]
 fn faults_that_only_a_person_puts_right_name_the_key_and_no_secret() {
     let variables = [(VARIABLE, r#"{"api_key": "hunter2"}"#.to_owned())].into();
     let mut stub = Stub { variables, ..Stub::default() };
@@ -248,6 +259,16 @@ fn what_keeps_state_counts_by_one_run_of_offsets_and_is_closed_with_what_it_hold
     assert_eq!(keyed(GOOD), 503);
     assert_eq!(keyed(GOOD), 200);
     assert_eq!(stub.opened.get(), 2, "what it held is sent again by the sender");
+}
+
+#[test]
+fn what_keeps_state_and_fails_by_its_own_fault_is_closed() {
+    let stub = Stub { profile: Profile { stateful: true, scrapes: false }, ..Stub::default() };
+    let service = Service::new(&stub);
+    stub.receipts.borrow_mut().extend(std::iter::repeat_n(Err(PublishError::Internal("oops".to_owned())), 5));
+    assert_eq!(post(&service, GOOD).status, 500);
+    assert_eq!(post(&service, GOOD).status, 200, "as the sender is told to");
+    assert_eq!(stub.opened.get(), 2, "nobody knows what of the records the one before had counted");
 }
 
 #[test]
