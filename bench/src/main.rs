@@ -2,6 +2,7 @@
 
 mod aggregation;
 mod boundary;
+mod hosts;
 mod ingest;
 mod pipeline;
 mod server;
@@ -37,6 +38,8 @@ enum Benchmark {
     Aggregation(aggregation::Aggregation),
     /// Records over HTTP into a running metricast
     Ingest(ingest::Ingest),
+    /// Pushes, the Rust API, a composite, and a service in another host
+    Hosts(hosts::Hosts),
     /// How long the command takes to be ready, and what it holds when nothing happens
     Start(start::Start),
     /// For the others: the senders
@@ -57,6 +60,7 @@ fn main() -> Result<()> {
         Benchmark::Pipeline(arguments) => pipeline::run(&arguments),
         Benchmark::Aggregation(arguments) => aggregation::run(&arguments),
         Benchmark::Ingest(arguments) => ingest::run(&arguments),
+        Benchmark::Hosts(arguments) => hosts::run(&arguments),
         Benchmark::Start(arguments) => start::run(&arguments),
         Benchmark::Load(arguments) => ingest::load::run(&arguments),
         Benchmark::Sink => pipeline::run_sink(),

@@ -2,6 +2,7 @@
 //! work.
 
 use std::collections::BTreeMap;
+use std::ffi::OsStr;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -41,6 +42,8 @@ fn make(tool: &Path, folder: &Path, file: &Path) {
     python.arg("-d").arg(root.join("wit")).args(["-w", "plugin", "componentize", "webhook", "-o"]).arg(file);
     let output = python.current_dir(folder).env_remove("VIRTUAL_ENV").output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    // Compiled for this machine once, and taken from the cache by every test.
+    assert!(metricast::output([OsStr::new("inspect"), file.as_os_str()]).status.success());
 }
 
 #[test]

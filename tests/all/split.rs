@@ -75,5 +75,5 @@ fn what_is_wrong_with_a_part_points_at_the_publisher_in_the_file() {
     let output = metricast::output(["check", "-c", &config]);
     let told = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(2), "{told}");
-    assert!(told.contains("metricast.toml:8:11") && told.contains("service"), "{told}");
+    assert!(told.contains("metricast.toml:8:1") && told.contains("service"), "{told}");
 }

@@ -1,5 +1,7 @@
 //! What is measured: a plugin, open in its sandbox, beside its native twin.
 
+use std::path::Path;
+
 use anyhow::{Result, anyhow};
 use metricast::egress::Secrets;
 use metricast::engine::{CompileCache, Engine, EngineOptions};
@@ -72,14 +74,24 @@ pub(crate) async fn prometheus(components: &Components, config: &str, plugins: &
     instance(&Loader::new(&engine, plugins)?, &components.prometheus, config).await
 }
 
+/// The plugin of a file, with a config.
+pub(crate) async fn of_file(file: &Path, config: &str, plugins: &PluginRuntime) -> Result<Instance> {
+    let engine = Engine::new(&EngineOptions { cache: CompileCache::Off })?;
+    open_file(&Loader::new(&engine, plugins)?, file, config).await
+}
+
 /// Its native twin.
 pub(crate) fn prometheus_twin() -> Result<Twin> {
     twin::<PrometheusPublisher>("{}")
 }
 
 async fn instance(loader: &Loader, component: &Component, config: &str) -> Result<Instance> {
+    open_file(loader, &component.path, config).await
+}
+
+async fn open_file(loader: &Loader, file: &Path, config: &str) -> Result<Instance> {
     let limits = Limits::default();
-    let plugin = loader.load(&PluginSource::File(component.path.clone()), &limits).await?;
+    let plugin = loader.load(&PluginSource::File(file.to_owned()), &limits).await?;
     let options = OpenOptions::new("bench", config, Grants::default(), Secrets::default(), limits);
     Ok(plugin.open(options).await?)
 }

@@ -43,15 +43,30 @@ pub(crate) struct Ask<'a> {
     pub(crate) body: &'a [u8],
 }
 
+/// There is no whole answer.
+#[derive(Clone, Debug)]
+pub(crate) struct Failure {
+    /// What a host is told.
+    pub(crate) error: PublishError,
+    /// Whether the receiver may have what was sent.
+    pub(crate) in_doubt: bool,
+}
+
 impl Ask<'_> {
     /// Sends it and waits for the answer, of whatever status.
     ///
     /// # Errors
     /// `misconfigured` where the host does not let the plugin, else `unavailable`: what is sent may be sent again.
     pub(crate) fn send(&self, deadline: Deadline) -> Result<Response, PublishError> {
+        self.exchange(deadline).map_err(|failure| failure.error)
+    }
+
+    /// As [`send`](Self::send), for who must know whether the receiver may have what was sent.
+    pub(crate) fn exchange(&self, deadline: Deadline) -> Result<Response, Failure> {
         let total = deadline.left();
         if total.is_zero() {
-            return Err(PublishError::unavailable(format!("{}: no time was left for another request", self.url)));
+            let error = PublishError::unavailable(format!("{}: no time was left for another request", self.url));
+            return Err(Failure { error, in_doubt: false });
         }
         let timeouts = Timeouts { connect: CONNECT.min(total), first_byte: total, total };
         let mut request = Request::new(self.method, self.url).header("user-agent", USER_AGENT).timeouts(timeouts);
@@ -61,7 +76,8 @@ impl Ask<'_> {
         for (name, value) in self.headers {
             request = request.header(name, value);
         }
-        request.body(self.body).max_response(ANSWER).send().map_err(|error| self.failure(error))
+        let answer = request.body(self.body).max_response(ANSWER).send();
+        answer.map_err(|error| Failure { in_doubt: error.in_doubt(), error: self.failure(error) })
     }
 
     fn failure(&self, error: Error) -> PublishError {

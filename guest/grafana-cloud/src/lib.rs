@@ -32,6 +32,7 @@ mod cause;
 mod client;
 mod clock;
 mod discovery;
+mod logs;
 mod metrics;
 mod options;
 mod place;
@@ -43,9 +44,10 @@ mod who;
 use metricast_sdk::{Batch, Description, Finding, Flushed, Profile, PublishError, Publisher, Receipt, Saved, Snippet};
 
 pub use metricast_aggregator::{AttributeLabel, BucketLists, Histograms, Label, Time};
-pub use options::{Config, InstanceId, LogsConfig, Protocol, Signal};
+pub use options::{Config, InstanceId, Late, LogsConfig, Protocol, Signal};
 pub use secret::Secret;
 
+use logs::Logs;
 use metrics::Metrics;
 
 /// Pushes to Grafana Cloud.
@@ -56,6 +58,7 @@ pub struct GrafanaCloudPublisher(Opened);
 #[derive(Debug)]
 enum Opened {
     Metrics(Box<Metrics>),
+    Logs(Box<Logs>),
 }
 
 impl Publisher for GrafanaCloudPublisher {
@@ -85,37 +88,42 @@ impl Publisher for GrafanaCloudPublisher {
         let options = config.options(config.signal()?)?;
         match options.signal {
             Signal::Metrics => Ok(Self(Opened::Metrics(Box::new(Metrics::open(options, state.as_ref())?)))),
-            Signal::Logs => Err(PublishError::misconfigured("signals", "logs are not sent yet")),
+            Signal::Logs => Ok(Self(Opened::Logs(Box::new(Logs::open(options)?)))),
         }
     }
 
     fn profile(&self) -> Profile {
         match &self.0 {
             Opened::Metrics(metrics) => metrics.profile(),
+            Opened::Logs(_) => Logs::PROFILE,
         }
     }
 
     fn publish(&mut self, batch: &Batch) -> Result<Receipt, PublishError> {
         match &mut self.0 {
             Opened::Metrics(metrics) => Ok(metrics.publish(batch)),
+            Opened::Logs(logs) => logs.publish(batch),
         }
     }
 
     fn flush(&mut self) -> Result<Flushed, PublishError> {
         match &mut self.0 {
             Opened::Metrics(metrics) => metrics.flush(),
+            Opened::Logs(_) => Ok(Flushed::default()),
         }
     }
 
     fn close(&mut self) -> Result<Flushed, PublishError> {
         match &mut self.0 {
             Opened::Metrics(metrics) => metrics.close(),
+            Opened::Logs(_) => Ok(Flushed::default()),
         }
     }
 
     fn snapshot(&self) -> Option<Saved> {
         match &self.0 {
             Opened::Metrics(metrics) => Some(metrics.snapshot()),
+            Opened::Logs(_) => None,
         }
     }
 }

@@ -80,6 +80,19 @@ pub struct LogsConfig {
     pub endpoint: Option<String>,
     /// The user that goes with `endpoint`.
     pub instance_id: Option<InstanceId>,
+    /// What becomes of lines whose time Loki does not take.
+    pub late: Late,
+}
+
+/// What becomes of a line whose time Loki does not take: too old, too far behind its stream, too far ahead.
+#[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq, Eq)]
+#[serde(rename_all = "snake_case")]
+pub enum Late {
+    /// The record is rejected, with Loki's reason.
+    #[default]
+    Drop,
+    /// It is sent again under the time at which the record was received, in a stream of its own.
+    ArrivalTime,
 }
 
 /// What one opening of the plugin sends.
@@ -195,6 +208,8 @@ pub(crate) struct Options {
     pub(crate) who: Who,
     /// What is counted and how.
     pub(crate) settings: Settings,
+    /// What becomes of lines whose time Loki does not take.
+    pub(crate) late: Late,
 }
 
 impl Config {
@@ -220,6 +235,7 @@ impl Config {
             push_interval: push_interval(self.push_interval)?,
             who: self.who()?,
             settings,
+            late: self.logs.late,
         })
     }
 

@@ -197,3 +197,14 @@ fn the_page_tells_every_key() {
         assert!(told, "{key}");
     }
 }
+
+#[test]
+fn late_lines_are_dropped_unless_the_config_says_otherwise() {
+    let late = |logs: &Value| parsed(&with(&json!({ "logs": logs }))).unwrap().options(Signal::Logs).unwrap().late;
+    let schema: Value = serde_json::from_str(SCHEMA).unwrap();
+    assert_eq!(late(&json!({})), Late::Drop);
+    assert_eq!(late(&json!({ "late": schema["properties"]["logs"]["properties"]["late"]["default"] })), Late::Drop);
+    assert_eq!(late(&json!({ "late": "arrival_time" })), Late::ArrivalTime);
+    let told = fault(&json!({ "logs": { "late": "never" } }));
+    assert!(told.starts_with("logs.late: ") && told.contains("arrival_time"), "{told}");
+}

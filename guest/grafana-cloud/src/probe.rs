@@ -1,7 +1,7 @@
 //! How a signal's way stands: where it goes, and whether the receiver there takes the token.
 //!
 //! The receiver is asked with a push that has nothing in it, which receivers check as any other and store nothing of.
-//! What is special to a signal is that signal's: `metrics::probe`.
+//! What is special to a signal is that signal's: `metrics::probe`, `logs::probe`.
 
 use std::time::UNIX_EPOCH;
 
@@ -12,6 +12,7 @@ use crate::cause::told;
 use crate::client::{Ask, Deadline};
 use crate::clock;
 use crate::discovery::Directory;
+use crate::logs;
 use crate::metrics;
 use crate::options::{Config, Options, Signal};
 use crate::place::{self, Place, Target};
@@ -45,10 +46,12 @@ impl Probe<'_> {
             self.privacy(&target);
             match self.options.signal {
                 Signal::Metrics => metrics::probe::ask(&mut self, &target),
-                Signal::Logs => {}
+                Signal::Logs => logs::probe::ask(&mut self, &target),
             }
         }
-        self.instance();
+        if self.options.signal == Signal::Metrics {
+            self.instance();
+        }
         self.findings
     }
 

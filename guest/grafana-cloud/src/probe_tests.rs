@@ -113,3 +113,25 @@ fn several_signals_are_told_apart() {
         findings.iter().any(|finding| finding.of == "metrics") && findings.iter().any(|finding| finding.of == "logs")
     );
 }
+
+fn of_logs(stub: &Stub) -> Vec<Finding> {
+    asked(&json!({ "signals": ["logs"], "instance": null, "logs": { "endpoint": stub.url, "instance_id": 8 } }))
+}
+
+#[test]
+fn a_loki_is_asked_with_nothing_in_the_push() {
+    for status in [204, 400, 422] {
+        let loki = Stub::new(move |asked| {
+            assert_eq!((asked.what.as_str(), asked.body.as_slice()), ("POST /loki/api/v1/push", [0].as_slice()));
+            plain(status, "error at least one valid stream is required for ingestion")
+        });
+        let good = ["endpoint", "reachable", "credentials", "protocol"].map(|question| (question, Verdict::Good));
+        assert_eq!(verdicts(&of_logs(&loki)), good, "no instance is asked for: {status}");
+    }
+    let refused = of_logs(&Stub::new(|_| plain(401, "invalid token")));
+    assert!(find(&refused, "credentials").fix.contains("logs:write"));
+    let nowhere = of_logs(&Stub::new(|_| plain(404, "")));
+    let protocol = find(&nowhere, "protocol");
+    assert!(protocol.verdict == Verdict::Bad && protocol.answer.contains("/loki/api/v1/push"), "{protocol:?}");
+    assert_eq!(find(&of_logs(&Stub::new(|_| plain(429, "limit"))), "protocol").verdict, Verdict::Unknown);
+}

@@ -74,7 +74,7 @@ mod spans;
 mod sum;
 pub mod text;
 mod view;
-mod wire;
+pub mod wire;
 
 pub use accept::{Format, Negotiated, negotiate};
 pub use builder::Builder;

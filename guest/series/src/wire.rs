@@ -4,7 +4,7 @@
 //! follows moves up where it needs more. Most messages of an exposition need one.
 
 /// Appends a number, seven bits a byte.
-pub(crate) fn varint(mut value: u64, out: &mut Vec<u8>) {
+pub fn varint(mut value: u64, out: &mut Vec<u8>) {
     while value >= 0x80 {
         out.push(value as u8 | 0x80);
         value >>= 7;
@@ -13,53 +13,53 @@ pub(crate) fn varint(mut value: u64, out: &mut Vec<u8>) {
 }
 
 /// Appends a field that is a number.
-pub(crate) fn unsigned(field: u8, value: u64, out: &mut Vec<u8>) {
+pub fn unsigned(field: u8, value: u64, out: &mut Vec<u8>) {
     varint(u64::from(field) << 3, out);
     varint(value, out);
 }
 
 /// Appends a field that is a number with a sign, near to 0 mostly.
-pub(crate) fn signed(field: u8, value: i64, out: &mut Vec<u8>) {
+pub fn signed(field: u8, value: i64, out: &mut Vec<u8>) {
     unsigned(field, zigzag(value), out);
 }
 
 /// Numbers near to 0 as small ones without a sign: 0, -1, 1, -2, ...
-pub(crate) fn zigzag(value: i64) -> u64 {
+pub fn zigzag(value: i64) -> u64 {
     ((value << 1) ^ (value >> 63)) as u64
 }
 
 /// Appends a field that is a float.
-pub(crate) fn double(field: u8, value: f64, out: &mut Vec<u8>) {
+pub fn double(field: u8, value: f64, out: &mut Vec<u8>) {
     varint(u64::from(field) << 3 | 1, out);
     out.extend_from_slice(&value.to_le_bytes());
 }
 
 /// Appends a field that is a number of eight bytes.
-pub(crate) fn fixed(field: u8, value: u64, out: &mut Vec<u8>) {
+pub fn fixed(field: u8, value: u64, out: &mut Vec<u8>) {
     varint(u64::from(field) << 3 | 1, out);
     out.extend_from_slice(&value.to_le_bytes());
 }
 
 /// Appends a field that is a text.
-pub(crate) fn text(field: u8, value: &str, out: &mut Vec<u8>) {
+pub fn text(field: u8, value: &str, out: &mut Vec<u8>) {
     bytes(field, value.as_bytes(), out);
 }
 
 /// Appends a field that is bytes.
-pub(crate) fn bytes(field: u8, value: &[u8], out: &mut Vec<u8>) {
+pub fn bytes(field: u8, value: &[u8], out: &mut Vec<u8>) {
     varint(u64::from(field) << 3 | 2, out);
     varint(value.len() as u64, out);
     out.extend_from_slice(value);
 }
 
 /// Appends a field that is a message, or a list of packed numbers, which `write` appends.
-pub(crate) fn nested(field: u16, out: &mut Vec<u8>, write: impl FnOnce(&mut Vec<u8>)) {
+pub fn nested(field: u16, out: &mut Vec<u8>, write: impl FnOnce(&mut Vec<u8>)) {
     varint(u64::from(field << 3 | 2), out);
     delimited(out, write);
 }
 
 /// Appends what `write` appends, behind its length.
-pub(crate) fn delimited(out: &mut Vec<u8>, write: impl FnOnce(&mut Vec<u8>)) {
+pub fn delimited(out: &mut Vec<u8>, write: impl FnOnce(&mut Vec<u8>)) {
     let at = out.len();
     out.push(0);
     write(out);

@@ -99,6 +99,10 @@ impl Metrics {
 
     /// Sends what waits, then all series, where records came since or the interval is over.
     fn flush_at(&mut self, now: Now, deadline: Deadline) -> Result<Flushed, PublishError> {
+        if !self.pusher.is_waiting() {
+            // That push was given up: the next one has its records.
+            self.counted += std::mem::take(&mut self.under_way);
+        }
         let progress = self.deliver(now, deadline)?;
         let interval = i64::try_from(self.options.push_interval.as_millis()).unwrap_or(i64::MAX);
         // Hosts are not punctual to the millisecond.

@@ -26,6 +26,8 @@ use crate::place::Target;
 const FAULTS: u32 = 3;
 /// How far the clock may be behind the last push for the push to be moved behind it, milliseconds.
 pub(crate) const CLOCK_SLACK: i64 = 1000;
+/// A receiver's wish to wait is kept up to here, as the host does it.
+const LONGEST_WISH: Duration = Duration::from_mins(5);
 /// The least time that a request is begun with.
 const ROOM: Duration = Duration::from_secs(1);
 
@@ -229,7 +231,7 @@ impl Pusher {
 
     fn later(&mut self, target: &Target, error: PublishError, is_fault: bool, now: Instant) -> PublishError {
         let PublishError::Unavailable { reason, retry_after_ms } = error else { return error };
-        self.not_before = retry_after_ms.and_then(|wait| now.checked_add(Duration::from_millis(wait)));
+        self.not_before = retry_after_ms.map(|wait| now + Duration::from_millis(wait).min(LONGEST_WISH));
         self.faults = if is_fault { self.faults + 1 } else { 0 };
         let mut reason = format!("POST {}: {reason}", target.url);
         if self.faults >= FAULTS {

@@ -211,6 +211,35 @@ fn a_push_that_breaks_the_receiver_each_time_is_given_up_for_the_next() {
 }
 
 #[test]
+fn records_of_a_push_that_was_given_up_are_not_said_to_be_there() {
+    let faults = Arc::new(AtomicUsize::new(0));
+    let counted = Arc::clone(&faults);
+    let receiver =
+        Stub::new(move |_| if counted.fetch_add(1, Ordering::Relaxed) < 5 { plain(500, "panic") } else { stored() });
+    let mut metrics = open(&receiver);
+    metrics.publish(&batch(&["Pack"], 0));
+    for seconds in 0..5 {
+        assert!(flush(&mut metrics, seconds).is_err(), "at {seconds} s the receiver has nothing of it");
+    }
+    assert_eq!(close(&mut metrics, 5), Ok(Flushed::default()));
+    let stored: Vec<_> = receiver.pushes().into_iter().skip(5).collect();
+    assert_eq!(stored.len(), 2, "the values, then the markers");
+    assert!(has(&stored[0], "Pack"));
+}
+
+#[test]
+fn a_wish_to_wait_is_kept_within_reason() {
+    let year = "Retry-After: 31536000\r\n".to_owned();
+    let receiver = Stub::new(move |_| (429, year.clone(), b"too many".to_vec()));
+    let mut metrics = open(&receiver);
+    metrics.publish(&batch(&["Pack"], 0));
+    for seconds in [0, 299, 301] {
+        assert!(flush(&mut metrics, seconds).is_err());
+    }
+    assert_eq!(receiver.pushes().len(), 2, "not at 299 s, again at 301 s");
+}
+
+#[test]
 fn a_body_that_is_too_large_is_halved() {
     let receiver = Stub::new(|asked| if text_in(asked).len() > 1500 { plain(413, "too large") } else { stored() });
     let mut metrics = open(&receiver);
