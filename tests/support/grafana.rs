@@ -1,7 +1,7 @@
 //! Real servers of Grafana Labs, the engines of Grafana Cloud: Loki and Mimir, each with one of two configs.
 //!
-//! In the cloud a gateway makes a tenant of the user in Basic credentials. These servers take the tenant's name as it is,
-//! in `X-Scope-OrgID`: [`gateway`] stands in front.
+//! In the cloud a gateway makes a tenant of the user in Basic credentials. These servers take the tenant's name as it
+//! is, in `X-Scope-OrgID`: [`gateway`] stands in front.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -129,8 +129,8 @@ impl Loki {
         self.0.url()
     }
 
-    /// What a query such as `{service_name="shop"}` gives a tenant from one time until before another, nanoseconds since
-    /// the epoch: 5,000 lines at most, the oldest first within each stream.
+    /// What a query such as `{service_name="shop"}` gives a tenant from one time until before another, nanoseconds
+    /// since the epoch: 5,000 lines at most, the oldest first within each stream.
     pub fn lines(&self, tenant: &str, query: &str, from: i64, until: i64) -> Vec<Line> {
         let form = form_urlencoded::Serializer::new(String::new())
             .extend_pairs([("query", query), ("direction", "forward"), ("limit", "5000")])

@@ -1,5 +1,5 @@
-//! What a real Loki does that the plugin's ways follow from, each asked for directly. Where one of these fails, Loki has
-//! changed, and the plugin may have to.
+//! What a real Loki does that the plugin's ways follow from, each asked for directly. Where one of these fails, Loki
+//! has changed, and the plugin may have to.
 
 use http::Request;
 use serde_json::{Value, json};

@@ -1,8 +1,9 @@
 //! The plugin for Grafana Cloud in front of real receivers that one has at home: Prometheus by remote write and OTLP,
-//! VictoriaMetrics, Mimir. `endpoint` says where they are; what the cloud's own API has to do is tested with the plugin.
+//! VictoriaMetrics, Mimir. `endpoint` says where they are; what the cloud's own API has to do is tested with the
+//! plugin.
 //!
-//! `receivers`, `running`, `mimir` and `secret` go through the program and the sandboxed plugin; `restart` opens the plugin
-//! compiled natively, to stop it between any two calls; `loki` asks Loki itself.
+//! `receivers`, `running`, `mimir` and `secret` go through the program and the sandboxed plugin; `restart` opens the
+//! plugin compiled natively, to stop it between any two calls; `loki` asks Loki itself.
 
 mod loki;
 mod mimir;

@@ -1,7 +1,7 @@
 //! Servers in Go, compiled from their modules.
 //!
-//! A module that can be installed as it is needs no more than its version. The modules of Loki and Mimir replace some of
-//! what they require, which `go install` does not follow: a `go.mod` of ours, with a sum for each module, pins them.
+//! A module that can be installed as it is needs no more than its version. The modules of Loki and Mimir replace some
+//! of what they require, which `go install` does not follow: a `go.mod` of ours, with a sum for each module, pins them.
 
 use std::fs;
 use std::path::Path;
