@@ -2,9 +2,10 @@
 //! VictoriaMetrics, Mimir. `endpoint` says where they are; what the cloud's own API has to do is tested with the
 //! plugin.
 //!
-//! `receivers`, `running`, `mimir` and `secret` go through the program and the sandboxed plugin; `restart` opens the
-//! plugin compiled natively, to stop it between any two calls; `loki` asks Loki itself.
+//! `receivers`, `running`, `mimir`, `lines` and `secret` go through the program and the sandboxed plugin; `restart`
+//! opens the plugin compiled natively, to stop it between any two calls; `loki` asks Loki itself.
 
+mod lines;
 mod loki;
 mod mimir;
 mod numbers;
