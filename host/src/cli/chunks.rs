@@ -85,6 +85,7 @@ impl Chunk {
         back.body = self.body[cut..].to_vec();
         back.ends = self.ends[middle..].iter().map(|end| end - cut).collect();
         back.length = self.length - front.length;
+        (front.too_long, back.too_long) = self.too_long.iter().partition(|number| **number < back.first);
         Some([front, back])
     }
 }
@@ -181,5 +182,21 @@ mod tests {
         assert_eq!((front.first, front.body.as_slice(), front.length), (1, b"a\n".as_slice(), 2));
         assert_eq!((back.first, back.line(3), back.length), (2, b"ccc".as_slice(), 7));
         assert_eq!(front.halves(), None);
+    }
+
+    #[test]
+    fn a_line_that_is_too_long_is_in_one_of_the_halves() {
+        for number in 1..=3 {
+            let mut lines = [b"a".to_vec(), b"b".to_vec(), b"c".to_vec()];
+            lines[number - 1] = vec![b'x'; MAX_LINE + 2];
+            let text = lines.join(&b'\n');
+            let [chunk] = chunks_of(&text).try_into().unwrap();
+            let halves = chunk.halves().unwrap();
+            let with_it: Vec<_> = halves.iter().filter(|half| !half.too_long.is_empty()).collect();
+            assert_eq!(with_it.len(), 1, "line {number}");
+            let half = with_it[0];
+            assert_eq!(half.too_long, [number as u64]);
+            assert!((half.first..half.first + half.lines()).contains(&(number as u64)), "line {number}");
+        }
     }
 }

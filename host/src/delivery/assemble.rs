@@ -15,7 +15,7 @@ use crate::queue::{Entry, Reader};
 pub(super) struct Assembler {
     reader: Reader,
     limits: Batching,
-    /// Parts of entries, none larger than a batch may be.
+    /// Parts of entries, none larger than a batch may be, unless it is one record.
     waiting: VecDeque<Entry>,
     records: usize,
     bytes: usize,
@@ -122,7 +122,9 @@ fn cut(entry: &Entry, limits: &Batching) -> Vec<Entry> {
     }
     let step = records.div_ceil(parts);
     let starts = (entry.first..entry.next).step_by(step as usize);
-    starts.map(|first| part(entry, first, (first + step).min(entry.next))).collect()
+    let parts = starts.map(|first| part(entry, first, (first + step).min(entry.next)));
+    // Parts of as many records are not of as many bytes.
+    parts.flat_map(|part| cut(&part, limits)).collect()
 }
 
 fn part(entry: &Entry, first: u64, next: u64) -> Entry {
@@ -203,6 +205,31 @@ mod tests {
         let ranges = ranges(assembler).await;
         assert!(ranges.len() >= 4, "{ranges:?}");
         assert_eq!((ranges[0].0, ranges[ranges.len() - 1].1), (0, 24));
+    }
+
+    #[tokio::test]
+    async fn large_records_beside_each_other_do_not_make_a_large_batch() {
+        let mut builder = BatchBuilder::new();
+        for index in 0..100_usize {
+            // The first ten weigh nearly all, each with a text of its own.
+            let error = (index < 10).then(|| format!("{index:0>10000}"));
+            let (event_name, status) = ("e".into(), "failed".into());
+            let event = EventMetrics { event_name, status, error, ..EventMetrics::default() };
+            builder.push(&Metrics::Event(event).as_ref(), 1.0).unwrap();
+        }
+        let (most, queue) = (30_000, Queue::in_memory(64 << 20));
+        let limits = Batching { max_records: 1_000, max_bytes: most, max_age: Duration::from_secs(1) };
+        let mut assembler = Assembler::new(queue.reader(), limits);
+        queue.append(builder.finish()).await.unwrap();
+        queue.close();
+        let mut next = 0;
+        while let Some(entry) = assembler.next().await {
+            assert_eq!(entry.first, next);
+            next = entry.next;
+            let bytes = entry.batch.byte_len();
+            assert!(bytes <= most, "{bytes} bytes in {}..{}", entry.first, entry.next);
+        }
+        assert_eq!(next, 100);
     }
 
     #[tokio::test(start_paused = true)]

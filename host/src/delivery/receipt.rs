@@ -67,6 +67,7 @@ impl<O: Opener> Slot<O> {
             Remedy::Reject { reason } => {
                 self.reject_all(&piece.batch, &reason);
                 self.backoff.reset();
+                self.status.running();
             }
             Remedy::Wait { .. } | Remedy::Person => self.send_again(piece, error, pieces).await,
             Remedy::Doubt => self.send_again(piece.in_doubt(), error, pieces).await,
@@ -91,6 +92,9 @@ impl<O: Opener> Slot<O> {
             Suspected::Poison(record) => {
                 self.reject_all(&record, &format!("the plugin breaks on this record: {error}"));
                 self.pause_after(error).await;
+                if self.is_open() {
+                    self.status.running();
+                }
             }
         }
     }

@@ -59,6 +59,20 @@ async fn a_plugin_that_fails_at_every_record_is_bounded_and_never_hurried() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn once_its_records_are_rejected_nothing_is_waited_for() {
+    let rejected = || PublishError::Rejected("no such tenant".into()).into();
+    let after_a_pause = Script::default().instances(1).then(|_| Err(unavailable(None))).then(move |_| Err(rejected()));
+    let poison = Script::default().instances(1).always(|_| Err(internal()));
+    for script in [after_a_pause, poison] {
+        let queue = Queue::in_memory(1 << 20);
+        let delivery = start(&script, &queue, settings());
+        queue.append(batch(1)).await.unwrap();
+        sleep(Duration::from_mins(5)).await;
+        assert_eq!((counts(&delivery).1, delivery.status().phase()), (1, Phase::Running));
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn halves_of_a_batch_that_traps_are_sent_with_pauses() {
     let script = Script::default().instances(1).always(|_| Err(trap()));
     let (delivery, _queue) = deliver(&script, 8).await;
