@@ -129,6 +129,8 @@ impl Queue {
                 None => return Ok(()),
                 Some(refused) => batch = refused,
             }
+            // Nothing can come that would fill up a batch which is held back.
+            self.hurry();
             tokio::select! {
                 () = released => {}
                 () = &mut given_up => return Err(AppendError::Full),

@@ -115,6 +115,20 @@ async fn a_panic_in_the_delivery_is_told_at_once_and_its_records_stay() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn records_held_back_for_a_fuller_batch_do_not_keep_the_queue_full() {
+    let script = Script::default();
+    let queue = Queue::in_memory(batch(5).byte_len());
+    let mut settings = settings();
+    settings.batching.max_age = FOR_EVER;
+    let delivery = start(&script, &queue, settings);
+    for _ in 0..3 {
+        queue.append_within(batch(5), Duration::from_secs(1)).await.unwrap();
+    }
+    drop(delivery);
+    assert_eq!(script.stored(), (0..10).collect::<Vec<_>>());
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_halted_delivery_fills_the_queue() {
     let script = Script::default().stateful().snapshot_says(Claim::Nothing);
     let queue = Queue::in_memory(batch(5).byte_len() * 2);
