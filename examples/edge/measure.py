@@ -41,9 +41,13 @@ def first_answer(port, process):
     end = time.monotonic() + PATIENCE
     while process.poll() is None and time.monotonic() < end:
         try:
-            return ask(port)
+            status = ask(port)
         except ConnectionError:
             time.sleep(0.001)
+            continue
+        if status != 200:
+            sys.exit(f"GET /healthz is answered by {status}: put a config that can work into the service")
+        return
     sys.exit("the host gave no answer")
 
 

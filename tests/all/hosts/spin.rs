@@ -189,6 +189,18 @@ fn the_application_with_its_plugin_writes_its_requests_to_a_real_open_search() {
 }
 
 #[test]
+fn the_application_answers_at_a_path_of_any_length() {
+    let compose = |folder: &Path| {
+        let file = folder.join("app.wasm");
+        fs::write(&file, plugged(APP, PROMETHEUS)).unwrap();
+        file
+    };
+    let Some(serving) = wasmtime::serve_until(compose, &[], |body| body.starts_with(b"Hello")) else { return };
+    let path = format!("/{}", "x".repeat(6_000));
+    assert_eq!(serving.get(&path).text(), format!("Hello from {path}\n"), "{}", serving.log());
+}
+
+#[test]
 fn what_is_not_run_is_said_so() {
     let page = fs::read_to_string(examples().join("README.md")).unwrap();
     assert!(page.contains("not been run on Spin"));

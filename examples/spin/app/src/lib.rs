@@ -29,6 +29,8 @@ mod bindings {
 
 /// Where `spin.toml` has the plugin's config, as JSON.
 const CONFIG: &str = "METRICAST_CONFIG";
+/// The most bytes of one `blocking-write-and-flush`; more of them end the component.
+const AT_ONCE: usize = 4096;
 
 struct App;
 
@@ -67,7 +69,10 @@ fn publish(event: EventMetrics) -> Result<(), PublishError> {
     let receipt = publisher.publish_event_metrics(&event)?;
     match receipt.rejected.first() {
         Some(rejection) => Err(PublishError::Rejected(rejection.reason.clone())),
-        None if receipt.accepted == 1 => publisher.close().map(drop),
+        None if receipt.accepted == 1 => match publisher.close()? {
+            left if left.pending == 0 && left.rejected.is_empty() => Ok(()),
+            left => Err(PublishError::Rejected(format!("{} pending, given up: {:?}", left.pending, left.rejected))),
+        },
         None => Err(PublishError::Internal("the backend is busy".to_owned())),
     }
 }
@@ -78,12 +83,19 @@ fn now() -> f64 {
 }
 
 fn respond(text: &str, out: ResponseOutparam) {
-    let response = OutgoingResponse::new(Fields::new());
+    let headers = Fields::new();
+    // A host that keeps a header to itself sends the answer without it.
+    let _ = headers.append(&"content-type".to_owned(), &b"text/plain; charset=utf-8".to_vec());
+    let response = OutgoingResponse::new(headers);
     let body = response.body().expect("the body of a new response is there");
     ResponseOutparam::set(out, Ok(response));
     if let Ok(stream) = body.write() {
-        // A visitor that went away reads nothing.
-        let _ = stream.blocking_write_and_flush(text.as_bytes());
+        for piece in text.as_bytes().chunks(AT_ONCE) {
+            if stream.blocking_write_and_flush(piece).is_err() {
+                // The visitor went away.
+                break;
+            }
+        }
     }
     let _ = OutgoingBody::finish(body, None);
 }
