@@ -8,6 +8,7 @@ use std::thread::{self, Thread};
 use std::time::Duration;
 
 use metricast_records::{EventMetrics, Metrics, NetworkMetrics};
+use tokio::task::unconstrained;
 
 use super::house::Threads;
 use super::publisher::{MetricsPublisher, PublishError};
@@ -174,7 +175,8 @@ impl<P: MetricsPublisher> BlockingPublisher<P> {
     /// ```
     pub fn wait<T>(&self, call: impl Future<Output = T>) -> T {
         let _entered = self.threads.enter();
-        let mut call = pin!(call);
+        // A task of tokio that used up its budget would wait for ever: it gets more only where it yields.
+        let mut call = pin!(unconstrained(call));
         // A record finds room at once as a rule.
         if let Poll::Ready(done) = call.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
             return done;
@@ -215,5 +217,22 @@ mod tests {
         let publisher = BlockingPublisher::start(PrometheusPublisher::new(0)).unwrap();
         assert!(publisher.wait(publisher.get().address()).is_some());
         publisher.close(Duration::from_secs(10)).unwrap();
+    }
+
+    #[test]
+    fn a_task_of_a_runtime_may_make_as_many_calls_as_it_likes() {
+        let (tell, done) = std::sync::mpsc::channel();
+        thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+            runtime.block_on(async {
+                let publisher = BlockingPublisher::start(PrometheusPublisher::new(0)).unwrap();
+                // More than tokio lets a task do before it yields.
+                (0..300).for_each(|_| publisher.flush(Duration::from_secs(10)).unwrap());
+                (0..300).for_each(|_| assert_eq!(publisher.wait(publisher.get().reports()).len(), 1));
+                publisher.close(Duration::from_secs(10)).unwrap();
+            });
+            tell.send(()).unwrap();
+        });
+        done.recv_timeout(Duration::from_secs(60)).expect("no call hangs");
     }
 }

@@ -1,6 +1,6 @@
 //! Several publishers as one.
 
-use std::collections::HashMap;
+use std::collections::HashSet;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -50,14 +50,15 @@ impl Plan {
 
     /// Its members, of which no two have one name: the second `search` is `search-2`.
     pub(super) fn into_named(self) -> Vec<Member> {
-        let mut known: HashMap<String, usize> = HashMap::new();
+        let mut known = HashSet::new();
         let mut members = self.members;
         for member in &mut members {
             let name = member.name_mut();
-            let count = known.entry(name.clone()).or_default();
-            *count += 1;
-            if *count > 1 {
-                *name = format!("{name}-{count}");
+            let first = name.clone();
+            let mut count = 1;
+            while !known.insert(name.clone()) {
+                count += 1;
+                *name = format!("{first}-{count}");
             }
         }
         members
@@ -143,8 +144,8 @@ pub struct CompositePublisher {
 }
 
 impl CompositePublisher {
-    /// Publishes to all of these. Those of this crate that have not started become legs of the composite itself; those
-    /// that have are called like any other.
+    /// Publishes to all of these. Those of this crate become legs of the composite itself, unless they have started or
+    /// gave out a [`Recorder`]: these are called like any other.
     pub fn new(publishers: Vec<Box<dyn MetricsPublisher>>) -> Self {
         let mut members = Vec::new();
         for publisher in publishers {
@@ -276,6 +277,15 @@ mod tests {
             CompositePublisher::new(vec![Box::new(inner), Box::new(ComponentPublisher::from_file("x/hook.wasm"))])
                 .with("search", ElasticsearchPublisher::new(["http://b"], "b"));
         assert_eq!(outer.names(), ["search", "prometheus", "hook", "search-2"]);
+    }
+
+    #[test]
+    fn no_two_have_one_name() {
+        let named = |name: &str| ElasticsearchPublisher::new(["http://a"], "a").named(name);
+        let all = ["search", "search-2", "search", "search"].map(named);
+        let all =
+            CompositePublisher::new(all.into_iter().map(|one| Box::new(one) as Box<dyn MetricsPublisher>).collect());
+        assert_eq!(all.names(), ["search", "search-2", "search-3", "search-4"]);
     }
 
     #[tokio::test]

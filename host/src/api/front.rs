@@ -20,12 +20,12 @@ use crate::pipeline::Report;
 pub(super) struct Front {
     intake: Arc<Intake>,
     plan: Plan,
-    running: OnceCell<Result<Arc<Running>, Arc<StartError>>>,
+    running: Arc<OnceCell<Result<Arc<Running>, Arc<StartError>>>>,
 }
 
 impl Front {
     pub(super) fn new(plan: Plan) -> Self {
-        Self { intake: Arc::default(), plan, running: OnceCell::new() }
+        Self { intake: Arc::default(), plan, running: Arc::default() }
     }
 
     pub(super) fn of(settings: Settings) -> Self {
@@ -56,9 +56,9 @@ impl Front {
         }
     }
 
-    /// The members, for a composite to make legs of; none once it has started.
+    /// The members, for a composite to make legs of; none once it has started, or where records may come by a recorder.
     pub(super) fn members(&self) -> Option<Vec<Member>> {
-        let untouched = !self.running.initialized() && self.intake.taken() == 0;
+        let untouched = !self.running.initialized() && Arc::strong_count(&self.intake) == 1;
         untouched.then(|| self.plan.members.clone())
     }
 
@@ -83,24 +83,40 @@ impl Front {
     }
 
     pub(super) async fn running(&self) -> Result<&Arc<Running>, Arc<StartError>> {
-        let running = self.running.get_or_init(async || self.begin().await.map(Arc::new).map_err(Arc::new)).await;
-        running.as_ref().map_err(Arc::clone)
+        if !self.running.initialized() {
+            if self.intake.is_closed() {
+                return Err(Arc::new(StartError::Closed));
+            }
+            let failed = self.begin().await.err();
+            let failed = failed.unwrap_or_else(|| StartError::Other("starting it broke off".to_owned()));
+            self.running.get_or_init(async || Err(Arc::new(failed))).await;
+        }
+        self.running.get().expect("it was set above").as_ref().map_err(Arc::clone)
     }
 
-    async fn begin(&self) -> Result<Running, StartError> {
+    /// Starts it on the house's threads, to the end whoever leaves: half a start would keep a port, and take records.
+    async fn begin(&self) -> Result<(), StartError> {
         let house = House::of(&self.plan.cache)?;
-        let starting = Running::start(self.plan.clone(), Arc::clone(&self.intake), Arc::clone(&house));
+        let (running, plan, intake) = (Arc::clone(&self.running), self.plan.clone(), Arc::clone(&self.intake));
+        let on = Arc::clone(&house);
+        let starting = async move {
+            running.get_or_init(async || Running::start(plan, intake, on).await.map(Arc::new).map_err(Arc::new)).await;
+        };
         let started = house.spawn(starting).await;
-        started.unwrap_or_else(|error| Err(StartError::Other(format!("starting it broke off: {error}"))))
+        started.map_err(|error| StartError::Other(format!("starting it broke off: {error}")))
     }
 
     pub(super) async fn start(&self) -> Result<(), StartError> {
-        self.running().await.map(drop).map_err(|error| (*error).clone())
+        self.running().await.map_err(|error| (*error).clone())?;
+        if self.intake.is_closed() { Err(StartError::Closed) } else { Ok(()) }
     }
 
     pub(super) async fn publish(&self, metrics: MetricsRef<'_>) -> Result<(), PublishError> {
         if !self.running.initialized() {
             super::valid::check(&metrics)?;
+            if self.intake.is_closed() {
+                return Err(PublishError::Closed);
+            }
         }
         self.running().await?;
         self.intake.take(&metrics).await
@@ -111,13 +127,23 @@ impl Front {
     }
 
     pub(super) async fn close(&self, within: Duration) -> Result<(), Undelivered> {
-        let taken = self.intake.taken();
-        if taken == 0 && !self.running.initialized() {
+        if self.has_nothing() {
             self.intake.close();
         }
-        let closed = self.settled(move |running| async move { running.close(deadline(within)).await }).await;
+        let closed = self.settled(move |running| async move {
+            running.close(deadline(within)).await;
+            Ok(())
+        });
+        closed.await?;
         self.intake.close();
-        closed
+        let Some(running) = self.started() else { return Ok(()) };
+        running.tell_end().map_or(Ok(()), Err)
+    }
+
+    /// Whether it never started, and has no reason to: publishers of others are asked in any case.
+    fn has_nothing(&self) -> bool {
+        let is_own = |member: &Member| matches!(member, Member::Own(_));
+        self.started().is_none() && self.intake.taken() == 0 && self.plan.members.iter().all(is_own)
     }
 
     /// Runs on the house's threads, to its end whoever leaves.
@@ -125,10 +151,10 @@ impl Front {
     where
         F: Future<Output = Result<(), Undelivered>> + Send + 'static,
     {
-        let taken = self.intake.taken();
-        if taken == 0 && self.started().is_none() {
+        if self.has_nothing() {
             return Undelivered::of([], self.intake.take_unqueued());
         }
+        let taken = self.intake.taken();
         let running = match self.running().await {
             Ok(running) => Arc::clone(running),
             Err(error) => return Err(never(taken, &error)),
@@ -174,3 +200,6 @@ impl Drop for Front {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

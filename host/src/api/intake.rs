@@ -104,6 +104,10 @@ impl Intake {
         was_open
     }
 
+    pub(super) fn is_closed(&self) -> bool {
+        self.lock().closed
+    }
+
     /// For the one carrier: waits until there is something to carry, or the end of it.
     pub(super) async fn something(&self) {
         loop {

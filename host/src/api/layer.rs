@@ -7,11 +7,11 @@ use std::sync::Arc;
 use tracing::span::{Attributes, Id, Record};
 use tracing::{Event, Level, Metadata, Subscriber};
 use tracing_subscriber::layer::{Context, Layer};
-use tracing_subscriber::registry::LookupSpan;
+use tracing_subscriber::registry::{ExtensionsMut, LookupSpan, SpanRef};
 
 use super::recorder::Recorder;
 use crate::threads;
-use open::{Error, Open};
+use open::{Error, Open, Opens, Values};
 
 /// The field that makes a span an event.
 const FIELD: &str = "metricast";
@@ -105,6 +105,15 @@ impl MetricsLayer {
             metadata.fields().field(FIELD).is_some() || self.filter.as_ref().is_some_and(|takes| takes(metadata));
         wanted && !threads::is_ours() && !is_own(metadata.target())
     }
+
+    /// Whether a span becomes a record of this publisher.
+    fn is_open<'a, S: LookupSpan<'a>>(&self, span: &SpanRef<'a, S>) -> bool {
+        span.extensions().get::<Opens>().is_some_and(|opens| opens.has(self.recorder.publisher()))
+    }
+
+    fn open<'a>(&self, extensions: &'a mut ExtensionsMut<'_>) -> Option<&'a mut Open> {
+        extensions.get_mut::<Opens>()?.get(self.recorder.publisher())
+    }
 }
 
 /// Whether a target is this crate's.
@@ -121,17 +130,24 @@ where
             return;
         }
         if let Some(span) = context.span(id) {
-            let mut open = Open::new(attributes.metadata().name());
-            attributes.record(&mut open);
-            span.extensions_mut().insert(open);
+            let mut values = Values::default();
+            attributes.record(&mut values);
+            let open = Open::new(attributes.metadata().name(), values);
+            let mut extensions = span.extensions_mut();
+            match extensions.get_mut::<Opens>() {
+                Some(opens) => opens.add(self.recorder.publisher(), open),
+                None => extensions.insert(Opens::of(self.recorder.publisher(), open)),
+            }
         }
     }
 
     fn on_record(&self, id: &Id, values: &Record<'_>, context: Context<'_, S>) {
-        if let Some(span) = context.span(id)
-            && let Some(open) = span.extensions_mut().get_mut::<Open>()
-        {
-            values.record(open);
+        let Some(span) = context.span(id).filter(|span| self.is_open(span)) else { return };
+        // A value may log while it is shown, which must not find the span locked.
+        let mut said = Values::default();
+        values.record(&mut said);
+        if let Some(open) = self.open(&mut span.extensions_mut()) {
+            open.set(said);
         }
     }
 
@@ -139,18 +155,19 @@ where
         if *event.metadata().level() != Level::ERROR {
             return;
         }
-        for span in context.event_scope(event).into_iter().flatten() {
-            if let Some(open) = span.extensions_mut().get_mut::<Open>() {
-                let mut error = Error::default();
-                event.record(&mut error);
-                open.fail(error);
-                return;
-            }
+        let Some(span) = context.event_scope(event).into_iter().flatten().find(|span| self.is_open(span)) else {
+            return;
+        };
+        let mut error = Error::default();
+        event.record(&mut error);
+        if let Some(open) = self.open(&mut span.extensions_mut()) {
+            open.fail(error);
         }
     }
 
     fn on_close(&self, id: Id, context: Context<'_, S>) {
-        let open = context.span(&id).and_then(|span| span.extensions_mut().remove::<Open>());
+        let publisher = self.recorder.publisher();
+        let open = context.span(&id).and_then(|span| span.extensions_mut().get_mut::<Opens>()?.take(publisher));
         if let Some(metrics) = open.and_then(Open::finish) {
             // What finds no room is counted, and a closed publisher takes nothing: there is nobody to tell here.
             let _ = self.recorder.record_event(&metrics);

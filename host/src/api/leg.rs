@@ -132,25 +132,39 @@ impl Leg {
             if hurry {
                 hurry_at = now + AGAIN;
             }
-            let body = self.body.read().await;
-            let Some(body) = body.as_ref() else { return Ok(()) };
-            if hurry {
-                body.hurry(&self.queue);
-            }
-            if body.is_settled(target) || now >= deadline {
+            // Whoever ends it must not find it in use.
+            let Some(is_settled) = self.look(target, hurry).await else { return Ok(()) };
+            if is_settled || now >= deadline {
                 break;
             }
             sleep(LOOK).await;
         }
         let missing = self.news(target, &self.reports().await).await;
-        let own = match self.body.read().await.as_ref() {
-            Some(Body::Foreign { publisher, .. }) => {
+        let own = match self.publisher_of_ones_own().await {
+            Some(publisher) => {
                 let within = deadline.saturating_duration_since(Instant::now());
                 settled(&self.name, publisher.flush(within), within.max(LOOK)).await
             }
-            _ => Ok(()),
+            None => Ok(()),
         };
         Undelivered::of(missing.into_iter().chain(publishers_of(own)), 0)
+    }
+
+    /// Whether all below `target` is at the backend or will never be; none where it is closed.
+    async fn look(&self, target: u64, hurry: bool) -> Option<bool> {
+        let body = self.body.read().await;
+        let body = body.as_ref()?;
+        if hurry {
+            body.hurry(&self.queue);
+        }
+        Some(body.is_settled(target))
+    }
+
+    async fn publisher_of_ones_own(&self) -> Option<Arc<dyn MetricsPublisher>> {
+        match self.body.read().await.as_ref()? {
+            Body::Foreign { publisher, .. } => Some(Arc::clone(publisher)),
+            Body::Own(_) => None,
+        }
     }
 
     /// Delivers what is in the queue, and ends; `uncarried` records never came there.
@@ -181,6 +195,12 @@ impl Leg {
         });
         *body = None;
         left
+    }
+
+    /// Whether somebody holds what delivers at this moment.
+    #[cfg(test)]
+    pub(super) fn is_busy(&self) -> bool {
+        self.body.try_write().is_err()
     }
 
     async fn news(&self, target: u64, reports: &[Report]) -> Vec<Shortfall> {

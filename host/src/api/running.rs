@@ -29,7 +29,15 @@ pub(super) struct Running {
     carried: Arc<AtomicU64>,
     carrier: Mutex<Option<JoinHandle<()>>>,
     stop: tokio::task::AbortHandle,
+    end: Mutex<End>,
     pub(super) house: Arc<House>,
+}
+
+/// What a close left: kept for whoever closes again, where the caller of the first did not stay.
+#[derive(Default)]
+struct End {
+    left: Option<Undelivered>,
+    is_told: bool,
 }
 
 impl Running {
@@ -49,7 +57,7 @@ impl Running {
         };
         let task = house.spawn(task.run());
         let stop = task.abort_handle();
-        Ok(Self { intake, legs, carried, carrier: Mutex::new(Some(task)), stop, house })
+        Ok(Self { intake, legs, carried, carrier: Mutex::new(Some(task)), stop, end: Mutex::default(), house })
     }
 
     pub(super) fn legs(&self) -> &[Leg] {
@@ -61,6 +69,9 @@ impl Running {
         let settled = join_all(self.legs.iter().map(|leg| leg.settle(deadline))).await;
         let mut shortfalls: Vec<Shortfall> =
             settled.into_iter().filter_map(Result::err).flat_map(|undelivered| undelivered.publishers).collect();
+        if shortfalls.is_empty() && self.intake.is_closed() {
+            return self.left_by_close(deadline).await;
+        }
         self.add_uncarried(&mut shortfalls, target.saturating_sub(self.carried.load(Ordering::Acquire)));
         Undelivered::of(shortfalls, self.intake.take_unqueued())
     }
@@ -89,7 +100,41 @@ impl Running {
         }
     }
 
-    pub(super) async fn close(&self, deadline: Instant) -> Result<(), Undelivered> {
+    /// What a close that is under way, or was, did not deliver.
+    async fn left_by_close(&self, deadline: Instant) -> Result<(), Undelivered> {
+        match timeout_at(deadline, self.end.lock()).await {
+            Ok(end) if end.is_told => Ok(()),
+            Ok(end) => end.left.clone().map_or(Ok(()), Err),
+            Err(_elapsed) => Err(self.still_closing()),
+        }
+    }
+
+    fn still_closing(&self) -> Undelivered {
+        let why = "it is being closed, and that is not done yet";
+        let of = |leg: &Leg| Shortfall {
+            publisher: leg.name().to_owned(),
+            why: Some(why.to_owned()),
+            ..Shortfall::default()
+        };
+        Undelivered { publishers: self.legs.iter().map(of).collect(), unqueued: 0 }
+    }
+
+    /// What a close left, where nobody was told yet.
+    pub(super) fn tell_end(&self) -> Option<Undelivered> {
+        let Ok(mut end) = self.end.try_lock() else { return Some(self.still_closing()) };
+        let untold = !std::mem::replace(&mut end.is_told, true);
+        end.left.clone().filter(|_| untold)
+    }
+
+    /// Ends, or waits for one that ends it already. [`tell_end`](Self::tell_end) says how that went.
+    pub(super) async fn close(&self, deadline: Instant) {
+        let Ok(mut end) = timeout_at(deadline, self.end.lock()).await else { return };
+        if let Err(left) = self.deliver_rest(deadline).await {
+            end.left = Some(left);
+        }
+    }
+
+    async fn deliver_rest(&self, deadline: Instant) -> Result<(), Undelivered> {
         self.intake.close();
         if let Some(mut carrier) = self.carrier.lock().await.take()
             && timeout_at(deadline, &mut carrier).await.is_err()
@@ -110,6 +155,12 @@ impl Running {
         let uncarried = self.intake.taken().saturating_sub(self.carried.load(Ordering::Acquire));
         let left = self.legs.iter().map(Leg::abandon).max().unwrap_or(0);
         left + uncarried
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.abandon();
     }
 }
 

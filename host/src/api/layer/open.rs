@@ -9,6 +9,40 @@ use tracing::field::{Field, Visit};
 use super::FIELD;
 use crate::clock;
 
+/// The records that a span becomes, each by its publisher: several layers may measure one span.
+#[derive(Debug)]
+pub(super) struct Opens(Vec<(usize, Open)>);
+
+impl Opens {
+    pub(super) fn of(publisher: usize, open: Open) -> Self {
+        Self(vec![(publisher, open)])
+    }
+
+    /// The first of two layers of one publisher counts.
+    pub(super) fn add(&mut self, publisher: usize, open: Open) {
+        if !self.has(publisher) {
+            self.0.push((publisher, open));
+        }
+    }
+
+    pub(super) fn has(&self, publisher: usize) -> bool {
+        self.0.iter().any(|(known, _)| *known == publisher)
+    }
+
+    pub(super) fn get(&mut self, publisher: usize) -> Option<&mut Open> {
+        self.0.iter_mut().find(|(known, _)| *known == publisher).map(|(_, open)| open)
+    }
+
+    pub(super) fn take(&mut self, publisher: usize) -> Option<Open> {
+        let at = self.0.iter().position(|(known, _)| *known == publisher)?;
+        Some(self.0.swap_remove(at).1)
+    }
+}
+
+/// What fields of a span say.
+#[derive(Debug, Default)]
+pub(super) struct Values(Vec<(&'static str, String)>);
+
 #[derive(Debug)]
 pub(super) struct Open {
     metrics: EventMetrics,
@@ -24,14 +58,22 @@ pub(super) struct Error {
 }
 
 impl Open {
-    pub(super) fn new(name: &str) -> Self {
+    pub(super) fn new(name: &str, values: Values) -> Self {
         let metrics = EventMetrics {
             event_name: name.to_owned(),
             start_time: clock::now(),
             process_id: Some(std::process::id()),
             ..EventMetrics::default()
         };
-        Self { metrics, left_out: false }
+        let mut open = Self { metrics, left_out: false };
+        open.set(values);
+        open
+    }
+
+    pub(super) fn set(&mut self, values: Values) {
+        for (name, text) in values.0 {
+            self.set_one(name, text);
+        }
     }
 
     /// The first failure counts.
@@ -57,10 +99,10 @@ impl Open {
         Some(metrics)
     }
 
-    fn set(&mut self, field: &Field, text: String) {
+    fn set_one(&mut self, name: &str, text: String) {
         let metrics = &mut self.metrics;
-        match field.name() {
-            FIELD => {}
+        match name {
+            FIELD => self.left_out = text == "false",
             "event_name" if !text.is_empty() => metrics.event_name = text,
             "task_id" => metrics.task_id = text,
             "status" => metrics.status = text,
@@ -74,24 +116,17 @@ impl Open {
     }
 }
 
-impl Visit for Open {
+impl Visit for Values {
     fn record_debug(&mut self, field: &Field, value: &dyn Debug) {
-        self.set(field, format!("{value:?}"));
+        self.0.push((field.name(), format!("{value:?}")));
     }
 
     fn record_str(&mut self, field: &Field, value: &str) {
-        self.set(field, value.to_owned());
-    }
-
-    fn record_bool(&mut self, field: &Field, value: bool) {
-        if field.name() == FIELD {
-            self.left_out = !value;
-        }
-        self.set(field, value.to_string());
+        self.0.push((field.name(), value.to_owned()));
     }
 
     fn record_error(&mut self, field: &Field, value: &(dyn StdError + 'static)) {
-        self.set(field, value.to_string());
+        self.0.push((field.name(), value.to_string()));
     }
 }
 

@@ -136,3 +136,62 @@ fn a_panic_is_a_failure() {
     );
     assert_eq!((events[0].status.as_str(), events[0].error.as_deref()), ("failed", Some("panicked")));
 }
+
+#[test]
+fn two_publishers_measure_the_same_spans() {
+    let intakes = [Arc::new(Intake::default()), Arc::new(Intake::default())];
+    let [first, second] = intakes.each_ref().map(|intake| MetricsLayer::new(Recorder::new(Arc::clone(intake))));
+    let second = second.filter(|span| span.name() == "also");
+    tracing::subscriber::with_default(tracing_subscriber::registry().with(first).with(second), || {
+        info_span!(target: "shop", "Pay", metricast = true).in_scope(|| {
+            info_span!(target: "shop", "also").in_scope(|| error!("only the second takes the inner span"));
+        });
+    });
+    let told = intakes.map(|intake| {
+        let batch = intake.carry(BatchBuilder::new()).unwrap();
+        batch
+            .records()
+            .map(|record| record.metrics.to_owned())
+            .map(|metrics| name_and_status(&metrics))
+            .collect::<Vec<_>>()
+    });
+    let pairs = |pairs: &[(&str, &str)]| -> Vec<(String, String)> {
+        pairs.iter().map(|(name, status)| ((*name).to_owned(), (*status).to_owned())).collect()
+    };
+    assert_eq!(told, [pairs(&[("Pay", "failed")]), pairs(&[("also", "failed"), ("Pay", "completed")])]);
+}
+
+fn name_and_status(metrics: &metricast_records::Metrics) -> (String, String) {
+    match metrics {
+        metricast_records::Metrics::Event(event) => (event.event_name.clone(), event.status.clone()),
+        metricast_records::Metrics::Network(_) => panic!("spans are events"),
+    }
+}
+
+/// Says something while it is shown.
+struct Talking;
+
+impl std::fmt::Debug for Talking {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        error!(target: "shop", "talks");
+        f.write_str("talking")
+    }
+}
+
+#[test]
+fn a_value_that_logs_while_it_is_shown_holds_nothing_up() {
+    let (tell, done) = std::sync::mpsc::channel();
+    std::thread::spawn(move || {
+        let events = recorded(
+            |layer| layer,
+            || {
+                let span = info_span!(target: "shop", "Pay", metricast = true, late = tracing::field::Empty);
+                span.in_scope(|| _ = span.record("late", tracing::field::debug(Talking)));
+            },
+        );
+        tell.send(events).unwrap();
+    });
+    let events = done.recv_timeout(std::time::Duration::from_secs(30)).expect("it ends");
+    assert_eq!(events[0].status, "failed");
+    assert_eq!(events[0].attributes, [("late".to_owned(), "talking".to_owned())]);
+}

@@ -1,0 +1,87 @@
+use std::net::TcpListener;
+
+use futures::FutureExt as _;
+use metricast_records::EventMetrics;
+use serde_json::json;
+use tokio::time::sleep;
+
+use super::*;
+use crate::api::settings::Source;
+use crate::api::{CompositePublisher, MetricsPublisher, PrometheusPublisher};
+
+const WITHIN: Duration = Duration::from_secs(30);
+
+fn event() -> EventMetrics {
+    EventMetrics { event_name: "Pay".into(), start_time: 1.0, status: "running".into(), ..EventMetrics::default() }
+}
+
+/// To a port where nobody listens.
+async fn to_nobody_with_one_record() -> Front {
+    let mut settings = Settings::new("search", Source::Bundled("elasticsearch"));
+    settings.set("hosts", json!(["http://127.0.0.1:1"]));
+    settings.set("index_prefix", "shop");
+    let front = Front::of(settings);
+    front.publish(MetricsRef::Event(event().as_ref())).await.unwrap();
+    front
+}
+
+#[tokio::test]
+async fn a_call_that_is_dropped_while_it_starts_does_not_start_it_twice() {
+    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let publisher = PrometheusPublisher::new(port);
+    assert!(publisher.publish_event_metrics(&event()).now_or_never().is_none());
+    publisher.start().await.unwrap();
+    publisher.publish_event_metrics(&event()).await.unwrap();
+    publisher.flush(WITHIN).await.unwrap();
+    assert_eq!(publisher.reports().await[0].counts.accepted, 1);
+    publisher.close(WITHIN).await.unwrap();
+}
+
+#[tokio::test]
+async fn one_that_was_closed_before_it_started_never_starts() {
+    let publisher = PrometheusPublisher::new(0);
+    publisher.close(WITHIN).await.unwrap();
+    assert!(matches!(publisher.publish_event_metrics(&event()).await, Err(PublishError::Closed)));
+    assert!(matches!(publisher.start().await, Err(StartError::Closed)));
+    assert_eq!(publisher.address().await, None);
+}
+
+#[tokio::test]
+async fn a_close_whose_caller_left_is_told_by_the_next() {
+    let front = to_nobody_with_one_record().await;
+    assert!(front.close(Duration::from_secs(1)).now_or_never().is_none());
+    sleep(Duration::from_millis(200)).await;
+    let undelivered = front.close(WITHIN).await.unwrap_err();
+    assert_eq!((undelivered.records(), undelivered.publishers[0].waiting), (1, 1));
+    front.close(WITHIN).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_flush_during_a_close_says_what_the_close_leaves() {
+    let front = to_nobody_with_one_record().await;
+    assert!(front.close(Duration::from_secs(1)).now_or_never().is_none());
+    sleep(Duration::from_millis(200)).await;
+    assert_eq!(front.flush(WITHIN).await.unwrap_err().records(), 1);
+}
+
+#[tokio::test]
+async fn one_that_is_dropped_ends_though_a_flush_goes_on() {
+    let front = to_nobody_with_one_record().await;
+    assert!(front.flush(WITHIN).now_or_never().is_none());
+    sleep(Duration::from_millis(200)).await;
+    for _ in 0..50 {
+        assert!(!front.started().unwrap().legs()[0].is_busy(), "a flush keeps its leg to itself");
+        sleep(Duration::from_millis(1)).await;
+    }
+    assert_eq!(front.started().unwrap().abandon(), 1);
+}
+
+#[tokio::test]
+async fn a_recorder_still_records_when_its_publisher_becomes_one_of_several() {
+    let scraped = PrometheusPublisher::new(0);
+    let recorder = scraped.recorder();
+    let all = CompositePublisher::new(vec![Box::new(scraped)]);
+    recorder.record_event(&event()).unwrap();
+    all.close(WITHIN).await.unwrap();
+    assert!(matches!(recorder.record_event(&event()), Err(PublishError::Closed)));
+}
