@@ -79,7 +79,44 @@ pub use api::{
 };
 /// Makes the `async fn` of a [`MetricsPublisher`] of your own what a trait object can have.
 pub use async_trait::async_trait;
-pub use metricast_records::{EventMetrics, Metrics, NetworkMetrics};
+/// ```
+/// use metricast::EventMetrics;
+///
+/// let pay = EventMetrics {
+///     event_name: "Pay".into(),
+///     start_time: 1_795_368_571.5,
+///     end_time: Some(1_795_368_572.0),
+///     status: "completed".into(),
+///     attributes: vec![("tenant".into(), "acme".into())],
+///     ..EventMetrics::default()
+/// };
+/// assert_eq!(pay.as_ref().duration(), Some(0.5));
+/// ```
+pub use metricast_records::EventMetrics;
+/// ```
+/// use metricast::{EventMetrics, Metrics, MetricsPublisher, PrometheusPublisher};
+///
+/// let event = EventMetrics { event_name: "Pay".into(), status: "running".into(), ..EventMetrics::default() };
+/// let metrics: Metrics = event.into();
+/// let dictionary = PrometheusPublisher::new(0).format_metrics(&metrics);
+/// assert!(dictionary.contains(r#""metric_type":"event""#), "{dictionary}");
+/// ```
+pub use metricast_records::Metrics;
+/// ```
+/// use metricast::NetworkMetrics;
+///
+/// let fetched = NetworkMetrics {
+///     operation: "http_get".into(),
+///     host: "stock.example.com".into(),
+///     port: 443,
+///     start_time: 1_795_368_571.5,
+///     end_time: Some(1_795_368_571.75),
+///     bytes_received: 1_000,
+///     ..NetworkMetrics::default()
+/// };
+/// assert_eq!(fetched.as_ref().duration(), Some(0.25));
+/// ```
+pub use metricast_records::NetworkMetrics;
 
 #[doc(hidden)]
 pub use api::Members;

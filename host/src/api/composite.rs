@@ -226,6 +226,19 @@ impl CompositePublisher {
 
     /// What one of its publishers shows to a scraper, with every record that was taken before this call.
     ///
+    /// ```
+    /// # use metricast::{CompositePublisher, ExpositionFormat, MetricsPublisher, PrometheusPublisher};
+    /// # #[tokio::main]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let publisher = CompositePublisher::new(vec![]).with("scrape", PrometheusPublisher::new(0));
+    /// publisher.start().await?;
+    /// let page = publisher.exposition("scrape", ExpositionFormat::Text).await?;
+    /// assert!(page.contains("# TYPE metricast_unobserved_total counter"));
+    /// assert!(publisher.exposition("another", ExpositionFormat::Text).await.is_err());
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     /// Where there is none of that name, it is not started or has nothing to show.
     pub async fn exposition(&self, publisher: &str, format: ExpositionFormat) -> Result<String, ExpositionError> {

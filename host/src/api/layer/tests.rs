@@ -180,7 +180,7 @@ impl std::fmt::Debug for Talking {
 
 #[test]
 fn a_value_that_logs_while_it_is_shown_holds_nothing_up() {
-    let (tell, done) = std::sync::mpsc::channel();
+    let (tell, done) = std::sync::mpsc::sync_channel(1);
     std::thread::spawn(move || {
         let events = recorded(
             |layer| layer,
