@@ -76,6 +76,18 @@ fn is_there(config: &Checked, name: &str) -> bool {
     config.publishers.iter().any(|publisher| publisher.name == name)
 }
 
+/// The folder in which a file is made.
+fn folder(path: &Path) -> &Path {
+    path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
+/// The same for each way to write the path of a file, which may not be there yet.
+fn place(path: &Path) -> PathBuf {
+    let folder = folder(path);
+    let folder = folder.canonicalize().unwrap_or_else(|_| folder.to_owned());
+    folder.join(path.file_name().unwrap_or_default())
+}
+
 /// An empty file in the same folder, with a name that `node_exporter` passes over.
 fn draft(path: &Path) -> anyhow::Result<NamedTempFile> {
     let name = path.file_name().context("it has no name")?.to_string_lossy();
@@ -83,12 +95,11 @@ fn draft(path: &Path) -> anyhow::Result<NamedTempFile> {
         anyhow::ensure!(!path.is_dir(), "it is a folder");
         anyhow::ensure!(found.is_file(), "it is no regular file, and would be replaced by one");
     }
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let prefix = format!(".{name}.");
     let mut builder = tempfile::Builder::new();
     builder.prefix(&prefix).suffix(".tmp");
     readable(&mut builder);
-    Ok(builder.tempfile_in(folder)?)
+    Ok(builder.tempfile_in(folder(path))?)
 }
 
 /// As any new file is: `node_exporter` is another user.
@@ -118,7 +129,7 @@ pub(super) fn assign(textfiles: Vec<Textfile>, scraped: &[String]) -> anyhow::Re
             (None, _) => anyhow::bail!("--textfile: {} can be scraped: write --textfile NAME=FILE for each", all()),
         };
         let path = textfile.path.clone();
-        if let Some((other, _)) = owners.iter().find(|(_, taken)| **taken == path) {
+        if let Some((other, _)) = owners.iter().find(|(_, taken)| place(taken) == place(&path)) {
             anyhow::bail!("--textfile: {} is for {other} already: name another file for {publisher}", path.display());
         }
         if let Some(first) = owners.insert(publisher.clone(), path.clone()) {
@@ -169,4 +180,25 @@ pub(super) fn write(
         }
     }
     Exit::undelivered_if(!all)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_file_written_in_two_ways_is_for_one_publisher() {
+        let folder = tempfile::tempdir().unwrap();
+        let of = |publisher: &str, path: PathBuf| {
+            let draft = draft(&path).unwrap();
+            Textfile { publisher: Some(publisher.to_owned()), path, draft }
+        };
+        std::fs::create_dir(folder.path().join("sub")).unwrap();
+        let twice = vec![of("a", folder.path().join("app.prom")), of("b", folder.path().join("sub/../app.prom"))];
+        let told = assign(twice, &["a".to_owned(), "b".to_owned()]).map(|_| ()).unwrap_err().to_string();
+        assert!(told.ends_with("app.prom is for a already: name another file for b"), "{told}");
+
+        let beside = vec![of("a", folder.path().join("a.prom")), of("b", folder.path().join("b.prom"))];
+        assert_eq!(assign(beside, &["a".to_owned(), "b".to_owned()]).unwrap().len(), 2);
+    }
 }
