@@ -15,6 +15,7 @@ from wit_world.imports.metricast_publisher_types import (
     Metrics_Network,
     NetworkMetrics,
     Profile,
+    PublishError_Rejected,
     PublishError_Unavailable,
     Receipt,
     Saved,
@@ -60,6 +61,8 @@ class Publisher:
                 status = post(self.url, "application/x-ndjson", b"".join(map(line, entries)))
             except RequestFailed as error:
                 raise unavailable(str(error)) from error
+            if status in (400, 413, 422):
+                raise Err(PublishError_Rejected(f"{self.url} answered {status}"))
             if not 200 <= status < 300:
                 raise unavailable(f"{self.url} answered {status}")
         return Receipt(accepted=len(entries), rejected=[], retryable=[], in_doubt=[], retry_after_ms=None)

@@ -31,6 +31,9 @@ impl Publisher for Webhook {
         let request = Request::new(Method::Post, &self.url).header("content-type", "application/x-ndjson").body(&lines);
         match request.send() {
             Ok(response) if response.is_success() => Ok(Receipt::all_accepted(batch)),
+            Ok(response) if matches!(response.status, 400 | 413 | 422) => {
+                Err(PublishError::Rejected(format!("{} answered {}", self.url, response.status)))
+            }
             Ok(response) => Err(PublishError::unavailable(format!("{} answered {}", self.url, response.status))),
             Err(error) => Err(PublishError::unavailable(error.to_string())),
         }

@@ -57,7 +57,7 @@ pub(super) struct Compose {
 
 impl Compose {
     pub(super) fn run(&self, terminal: &Terminal) -> anyhow::Result<Exit> {
-        compose::free_place(&self.output, &self.plugins)?;
+        compose::free_place(&self.output, &self.plugins, self.config.as_deref())?;
         let (runtime, workshop) = (start::runtime()?, start::workshop()?);
         let told = if self.serve {
             runtime.block_on(self.service(&workshop, terminal))?

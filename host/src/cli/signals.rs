@@ -1,10 +1,14 @@
 //! SIGINT and SIGTERM: the first asks for an orderly end, the second ends the process.
 
 use std::io;
+use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
 use super::exit::Exit;
+
+/// What comes within this time after a signal is no other one.
+const SAME: Duration = Duration::from_millis(250);
 
 /// Cancelled by the first signal; `tell` says so.
 ///
@@ -18,6 +22,8 @@ pub(super) fn first(tell: impl FnOnce() + Send + 'static) -> io::Result<Cancella
         signals.next().await;
         tell();
         cancelled.cancel();
+        // `timeout` and terminals send one to the process and one to its group.
+        while tokio::time::timeout(SAME, signals.next()).await.is_ok() {}
         signals.next().await;
         tracing::error!("a second signal: what is not delivered is given up");
         std::process::exit(Exit::Undelivered.code().into());

@@ -28,8 +28,8 @@ pub enum ComposeError {
     /// There is a folder where the result is to go.
     #[error("{} is a folder: name a file in it, such as {}", .0.display(), .0.join("both.wasm").display())]
     OutputIsFolder(PathBuf),
-    /// The result would stand in place of one of its parts.
-    #[error("{} is one of the plugins that go into it: name another file", .0.display())]
+    /// The result would stand in place of what goes into it.
+    #[error("{} goes into it: name another file", .0.display())]
     OutputIsInput(PathBuf),
     /// The result cannot be written.
     #[error("cannot write {}: {source}", path.display())]

@@ -8,11 +8,11 @@ use tempfile::NamedTempFile;
 use super::error::ComposeError;
 use crate::plugin::PluginSource;
 
-/// Whether a result of these plugins may go there.
+/// Whether a result of these plugins, and of this config, may go there.
 ///
 /// # Errors
-/// Where there is a folder, no folder to hold it, or one of the plugins.
-pub fn free_place(path: &Path, plugins: &[PluginSource]) -> Result<(), ComposeError> {
+/// Where there is a folder, no folder to hold it, or what goes into it.
+pub fn free_place(path: &Path, plugins: &[PluginSource], config: Option<&Path>) -> Result<(), ComposeError> {
     if path.is_dir() {
         return Err(ComposeError::OutputIsFolder(path.to_owned()));
     }
@@ -21,7 +21,8 @@ pub fn free_place(path: &Path, plugins: &[PluginSource]) -> Result<(), ComposeEr
         return Err(ComposeError::NoFolder { path: path.to_owned(), folder: folder.to_owned() });
     }
     let is_same = |plugin: &PluginSource| matches!(plugin, PluginSource::File(file) if same(file, path));
-    if plugins.iter().any(is_same) { Err(ComposeError::OutputIsInput(path.to_owned())) } else { Ok(()) }
+    let is_input = plugins.iter().any(is_same) || config.is_some_and(|config| same(config, path));
+    if is_input { Err(ComposeError::OutputIsInput(path.to_owned())) } else { Ok(()) }
 }
 
 /// Who may read the result.
@@ -105,10 +106,14 @@ mod tests {
         fs::write(&part, "").unwrap();
         let roundabout = folder.path().join(".").join("part.wasm");
         let parts = [PluginSource::File(part)];
-        assert!(matches!(free_place(folder.path(), &parts), Err(ComposeError::OutputIsFolder(_))));
-        assert!(matches!(free_place(&folder.path().join("no/x.wasm"), &parts), Err(ComposeError::NoFolder { .. })));
-        assert!(matches!(free_place(&roundabout, &parts), Err(ComposeError::OutputIsInput(_))));
-        assert!(free_place(&folder.path().join("new.wasm"), &parts).is_ok());
-        assert!(free_place(Path::new("new.wasm"), &parts).is_ok());
+        assert!(matches!(free_place(folder.path(), &parts, None), Err(ComposeError::OutputIsFolder(_))));
+        assert!(matches!(
+            free_place(&folder.path().join("no/x.wasm"), &parts, None),
+            Err(ComposeError::NoFolder { .. })
+        ));
+        assert!(matches!(free_place(&roundabout, &parts, None), Err(ComposeError::OutputIsInput(_))));
+        assert!(matches!(free_place(&roundabout, &[], Some(&roundabout)), Err(ComposeError::OutputIsInput(_))));
+        assert!(free_place(&folder.path().join("new.wasm"), &parts, None).is_ok());
+        assert!(free_place(Path::new("new.wasm"), &parts, None).is_ok());
     }
 }

@@ -80,6 +80,8 @@ fn a_second_signal_gives_up_what_is_not_delivered() {
     let signalled = Command::new("kill").arg(running.id().to_string()).status().unwrap();
     assert!(signalled.success());
     running.wait_for_line("stopping: ");
+    // What comes at once is taken for the same signal.
+    std::thread::sleep(std::time::Duration::from_millis(500));
     let (status, log) = running.stop();
     assert_eq!(status.code(), Some(3), "{log}");
     assert!(log.contains("a second signal: what is not delivered is given up"), "{log}");
