@@ -2,7 +2,7 @@
 //!
 //! [`composite`] plugs plugins into components called `composite` that give each record to two legs, and [`service`] puts
 //! a gateway before one plugin, with a config in it or none. Both give bytes; [`Inspected`] says of a plugin what its
-//! opening shows without any network, and [`write`] replaces a file by a finished one only. Nothing here opens a
+//! opening shows without any network, and [`write()`] replaces a file by a finished one only. Nothing here opens a
 //! connection, and what plugins make of records is theirs and the composite's.
 
 mod constant;

@@ -1,4 +1,4 @@
-//! A plugin that keeps every rule of the contract but one: the one whose name a test writes over [`BREAKS`] in the
+//! A plugin that keeps every rule of the contract but one: the one whose name a test writes over `BREAKS` in the
 //! component's file. It counts records, keeps the count as its state, and shows it.
 #![cfg(target_arch = "wasm32")]
 
