@@ -99,7 +99,7 @@ pub(super) struct Lines<R> {
 pub(super) struct Line<'a> {
     /// From 1.
     pub(super) number: u64,
-    /// At most one byte more than [`MAX_LINE`], so that who parses it sees that it is too long.
+    /// At most [`MAX_LINE`], and the first byte beyond that is no blank: who parses it sees that it is too long.
     pub(super) bytes: &'a [u8],
     /// Bytes it takes in the input, its LF with it.
     pub(super) length: u64,
@@ -146,8 +146,11 @@ impl<R: Read> Lines<R> {
             self.read_at = clock::now();
             let end = memchr::memchr(b'\n', block);
             let text = &block[..end.unwrap_or(block.len())];
-            let room = (MAX_LINE + 1).saturating_sub(self.line.len());
-            self.line.extend_from_slice(&text[..text.len().min(room)]);
+            let (kept, beyond) = text.split_at(text.len().min(MAX_LINE.saturating_sub(self.line.len())));
+            self.line.extend_from_slice(kept);
+            if self.line.len() == MAX_LINE {
+                self.line.extend(beyond.iter().find(|byte| !byte.is_ascii_whitespace()));
+            }
             let taken = text.len() + usize::from(end.is_some());
             length += taken as u64;
             self.reader.consume(taken);
@@ -160,6 +163,7 @@ impl<R: Read> Lines<R> {
 
 #[cfg(test)]
 mod tests {
+    use metricast_records::input;
     use proptest::prelude::*;
 
     use super::*;
@@ -216,6 +220,21 @@ mod tests {
         let line = lines.next().unwrap().unwrap();
         assert_eq!((line.bytes.len(), line.length), (MAX_LINE + 1, long.len() as u64 + 1));
         assert_eq!(lines.next().unwrap().unwrap().bytes, b"next");
+    }
+
+    #[test]
+    fn what_stands_behind_many_blanks_is_seen_and_blanks_alone_are_none() {
+        let record = br#"{"event_name": "e", "start_time": 1}"#;
+        let blanks = vec![b' '; MAX_LINE];
+        let told = |parts: &[&[u8]]| {
+            let line = parts.concat();
+            let mut lines = Lines::new(line.as_slice());
+            let line = lines.next().unwrap().unwrap();
+            input::parse_line(line.bytes).map(|record| record.is_some()).map_err(|refusal| refusal.to_string())
+        };
+        assert_eq!(told(&[record, &blanks, b"more"]), Err("longer than 8 MiB, which no record is".to_owned()));
+        assert_eq!(told(&[record, &blanks, b"\r"]), Ok(true));
+        assert_eq!(told(&[&blanks, &blanks]), Ok(false));
     }
 
     #[test]

@@ -137,7 +137,6 @@ impl ParsedNetwork<'_> {
 /// # Errors
 /// A [`Refusal`] where the line is no record.
 pub fn parse_line(line: &[u8]) -> Result<Option<Parsed<'_>>, Refusal> {
-    within_limit(line)?;
     // Blanks before the record stay: columns count them.
     let line = bare(line);
     if line.is_empty() {
@@ -148,15 +147,7 @@ pub fn parse_line(line: &[u8]) -> Result<Option<Parsed<'_>>, Refusal> {
 
 /// Whether [`parse_line`] finds nothing on this line, neither a record nor something wrong.
 pub fn is_blank(line: &[u8]) -> bool {
-    within_limit(line).is_ok() && bare(line).is_empty()
-}
-
-/// Before anything is taken away: what a source has cut off may be more than blanks.
-fn within_limit(text: &[u8]) -> Result<(), Refusal> {
-    if text.len() > MAX_LINE {
-        return Err(Refusal(format!("longer than {} MiB, which no record is", MAX_LINE >> 20)));
-    }
-    Ok(())
+    bare(line).is_empty()
 }
 
 fn bare(line: &[u8]) -> &[u8] {
@@ -168,7 +159,9 @@ fn bare(line: &[u8]) -> &[u8] {
 /// # Errors
 /// A [`Refusal`] where it is no record.
 pub fn parse_record(json: &[u8]) -> Result<Parsed<'_>, Refusal> {
-    within_limit(json)?;
+    if json.len() > MAX_LINE {
+        return Err(Refusal(format!("longer than {} MiB, which no record is", MAX_LINE >> 20)));
+    }
     let text = std::str::from_utf8(json).map_err(|error| told::not_utf8("record", json, error))?;
     let mut fields = Fields::default();
     if fast::parse_object(text, &mut fields).is_none() {

@@ -1,4 +1,4 @@
-use super::{MAX_ATTRIBUTES, MAX_LINE, is_blank, parse_line};
+use super::{MAX_ATTRIBUTES, parse_line};
 use crate::metrics::{EventMetrics, Metrics, NetworkMetrics};
 
 fn record(line: &str) -> Metrics {
@@ -283,17 +283,4 @@ fn depth_is_bounded() {
     let deep = format!(r#""x": {}{}"#, "[".repeat(10_000), "]".repeat(10_000));
     assert!(event_refusal(&deep).starts_with("nested deeper than 127 levels at column"));
     assert!(event_refusal(&format!(r#""attributes": {{{deep}}}"#)).starts_with("nested deeper than 127 levels"));
-}
-
-#[test]
-fn a_line_is_not_made_shorter_by_what_its_source_cut_off() {
-    // A source gives one byte more than a line may have, whatever follows.
-    let mut cut = br#"{"event_name": "e", "start_time": 1}"#.to_vec();
-    cut.resize(MAX_LINE + 1, b' ');
-    let told = "longer than 8 MiB, which no record is";
-    assert_eq!(parse_line(&cut).map(|_| ()).unwrap_err().to_string(), told);
-    let blanks = vec![b' '; MAX_LINE + 1];
-    assert_eq!(parse_line(&blanks).map(|_| ()).unwrap_err().to_string(), told);
-    assert!(!is_blank(&blanks), "there may be something behind them");
-    assert!(parse_line(&cut[..MAX_LINE]).unwrap().is_some());
 }
