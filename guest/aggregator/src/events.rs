@@ -136,8 +136,11 @@ impl EventRecorder {
     fn put_exemplar(&mut self, pass: &Pass<'_>, registry: &mut Registry, place: u32, row: usize) {
         let tally = &mut self.tallies[place as usize];
         if let Some(records) = self.finder.series(tally.known).records {
-            let due = registry.exemplar_due(records).0;
-            put_exemplar(pass, registry, due, row, 1.0);
+            // Tallies of one overflow series share its place: another one may have filled it since this one asked.
+            let (place, due) = registry.exemplar_due(records);
+            if pass.received[row] >= due {
+                put_exemplar(pass, registry, place, row, 1.0);
+            }
             tally.exemplar_due = registry.exemplar_due(records).1;
         }
     }

@@ -233,6 +233,41 @@ fn sorted(page: &str) -> Vec<String> {
 }
 
 #[test]
+fn names_that_share_the_overflow_series_share_its_exemplar() {
+    let config = Config { exemplars: true, ..limited(1) };
+    let of = |name, task: &str, received| match event(name, "completed", 0, None) {
+        Metrics::Event(event) => (Metrics::Event(EventMetrics { task_id: task.to_owned(), ..event }), received),
+        Metrics::Network(_) => unreachable!("an event"),
+    };
+    let sent = |operation, trace: &str, received| {
+        (with(network(operation, None, 8, None), vec![("trace_id".to_owned(), trace.to_owned())]), received)
+    };
+    for records in [
+        vec![
+            of("a", "t1", 3000.0),
+            of("b", "t2", 3000.0),
+            of("c", "t3", 3000.0),
+            of("b", "t4", 3006.0),
+            of("c", "t5", 3007.0),
+        ],
+        vec![
+            sent("a", "t1", 3000.0),
+            sent("b", "t2", 3000.0),
+            sent("c", "t3", 3000.0),
+            sent("b", "t4", 3006.0),
+            sent("c", "t5", 3007.0),
+        ],
+    ] {
+        let mut publisher = opened(&config, None);
+        publisher.publish(&batch_of(&records).placed("epoch", 0)).expect("taken");
+        let page = publisher.scrape("application/openmetrics-text").expect("a page").body;
+        let page = String::from_utf8(page).expect("a page is UTF-8");
+        assert!(page.contains("_id=\"t4\""), "{page}");
+        assert!(!page.contains("_id=\"t5\""), "{page}");
+    }
+}
+
+#[test]
 fn records_without_a_place_count_each_time_and_move_no_watermark() {
     let mut publisher = opened(&Config::default(), None);
     let batch = batch(&[event("a", "completed", 0, Some(0.5))]);
