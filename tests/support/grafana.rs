@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::process::Command;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use base64::prelude::{BASE64_STANDARD, Engine as _};
@@ -175,6 +176,18 @@ fn lines(stream: &Value) -> Vec<Line> {
 pub fn gateway(url: String) -> Stub {
     Stub::start(move |request| match user(request.header("authorization")) {
         Some(tenant) => passed_on(&url, request, &[(TENANT, &tenant)]),
+        None => stub::Answer::text(401, "no credentials"),
+    })
+}
+
+/// The same, but that of the first request it took the sender hears nothing.
+pub fn gateway_that_loses_an_answer(url: String) -> Stub {
+    let lost = AtomicBool::new(false);
+    Stub::start(move |request| match user(request.header("authorization")) {
+        Some(tenant) => {
+            let answer = passed_on(&url, request, &[(TENANT, &tenant)]);
+            if lost.swap(true, Ordering::Relaxed) { answer } else { stub::Answer::HangUp }
+        }
         None => stub::Answer::text(401, "no credentials"),
     })
 }

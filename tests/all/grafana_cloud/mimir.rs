@@ -4,7 +4,7 @@ use metricast_grafana_cloud::GrafanaCloudPublisher;
 use metricast_sdk::{PublishError, Publisher as _, config};
 use serde_json::json;
 use support::data;
-use support::grafana::{Limits, Mimir, gateway};
+use support::grafana::{Limits, Mimir, gateway, gateway_that_loses_an_answer};
 
 use super::{Program, numbers};
 use crate::elasticsearch::real_batches;
@@ -74,4 +74,20 @@ fn a_label_that_is_too_long_is_told() {
     std::fs::write(&file, line).unwrap();
     let done = program.run("publish", &[&file], "token");
     assert!(done.said.contains("400") && done.said.contains("label value"), "{}", done.said);
+}
+
+/// 400, for good: what was sent again, since its answer was lost, begins before what is there.
+#[test]
+fn samples_out_of_order_are_told_and_the_numbers_are_right() {
+    let Some(mimir) = Mimir::start(Limits::Tight) else { return };
+    let gateway = gateway_that_loses_an_answer(mimir.url());
+    let settings = format!("{SETTINGS}extra_metrics = false\nbuckets = {{ events = [1.0], network = [1.0] }}\n");
+    let program = Program::at(&format!("{}/api/v1/push", gateway.url()), &settings);
+    let file = program.0.path().join("records.ndjson");
+    let line = r#"{"event_name": "order", "start_time": 1, "end_time": 2, "status": "completed", "retry_count": 3}"#;
+    std::fs::write(&file, line).unwrap();
+    let done = program.run("publish", &[&file], "token");
+    assert!(done.said.contains("400") && done.said.contains("out-of-order"), "{}", done.said);
+    let kept = mimir.querier(USER).query("max_over_time(event_retries_total[5m])");
+    assert_eq!(kept.iter().map(|sample| sample.value).collect::<Vec<_>>(), [3.0]);
 }
