@@ -3,6 +3,7 @@
 use std::time::Instant;
 
 use anyhow::{Result, anyhow};
+use metricast_series::otlp::Resource;
 use metricast_series::push::{Format, Labels, Limits, Sent};
 use metricast_series::{Buckets, Descriptor, HistogramForm, Registry, SeriesLimit, histogram};
 use serde::Serialize;
@@ -29,9 +30,12 @@ pub(super) fn measure(rounds: u32) -> Result<Vec<Figure>> {
     let mut figures = Vec::new();
     for (series, registry) in [("counters", counters()?), ("histograms of 20 buckets", histograms()?)] {
         let labels = Labels::new(&registry, [("job", "bench"), ("instance", "bench-1")])?;
-        for (name, format) in
-            [("remote write 2.0", Format::RemoteWrite2(&labels)), ("remote write 1.0", Format::RemoteWrite1(&labels))]
-        {
+        let resource = Resource::new([("service.name", "bench"), ("service.instance.id", "bench-1")])?;
+        for (name, format) in [
+            ("remote write 2.0", Format::RemoteWrite2(&labels)),
+            ("remote write 1.0", Format::RemoteWrite1(&labels)),
+            ("OTLP", Format::Otlp(&resource)),
+        ] {
             figures.push(pushes(&registry, format, (series, name), rounds)?);
         }
     }
