@@ -190,24 +190,31 @@ impl Composite {
             let reason = format!("{} rejections wait to be fetched by a flush", self.late.len());
             return Err(PublishError::Unavailable(Unavailable { reason, retry_after_ms: None }));
         }
-        let mut rejections: Vec<Rejection> = Vec::new();
+        let mut rejected = [Vec::new(), Vec::new()];
         // One that keeps state may fail the call, and then the other has nothing of it.
         let order = if self.sides[0].is_stateful() { [0, 1] } else { [1, 0] };
         for index in order {
             if (self.clock)() >= until {
                 self.turn = index;
             }
-            rejections.extend(self.sides[index].give(batch, (self.clock)(), until)?);
-        }
-        if order == [1, 0] {
-            // Reasons stand in the order of the config.
-            rejections.reverse();
+            match self.sides[index].give(batch, (self.clock)(), until) {
+                Ok(by_leg) => rejected[index] = by_leg,
+                Err(error) => {
+                    // A leg that keeps state and answered for these says nothing of them when they come again.
+                    self.late.extend(self.sides.iter().zip(rejected).flat_map(|(side, rejected)| {
+                        rejected.into_iter().map(|one: Rejection| side.late(batch, one.index as usize, &one.reason))
+                    }));
+                    return Err(error);
+                }
+            }
         }
         if !batch.epoch.is_empty() {
             self.next_offset = self.next_offset.max(behind(batch));
         }
-        let placed = |rejection: Rejection| Rejection { index: place(rejection.index), ..rejection };
-        Ok(merged(records, rejections.into_iter().map(placed)))
+        let told = self.sides.iter().zip(rejected).flat_map(|(side, rejected)| {
+            rejected.into_iter().map(|one| Rejection { index: place(one.index), reason: side.part.told(&one.reason) })
+        });
+        Ok(merged(records, told))
     }
 
     /// The answer of a flush or a close.

@@ -188,6 +188,18 @@ fn a_fault_of_a_leg_that_keeps_state_is_the_callers_to_mend_and_the_other_has_no
 }
 
 #[test]
+fn what_one_rejected_before_the_other_failed_is_told_by_the_next_flush() {
+    let stateful = |name| Script::new(name).with_profile(STATEFUL);
+    let mut both = both_of(stateful("a"), stateful("b"));
+    both.a.then(Act::Reject(vec![1]));
+    both.b.then(Act::Fail(PublishError::Internal("lost count".into())));
+    both.composite.publish(&batch("e", 0..2)).unwrap_err();
+    let told = |late: &LateRejection| (late.epoch.clone(), late.offset, late.leg.clone(), late.reason.clone());
+    let late = both.composite.flush().unwrap().rejected;
+    assert_eq!(late.iter().map(told).collect::<Vec<_>>(), [("e".into(), 1, "publishers[0] (a)".into(), "bad".into())]);
+}
+
+#[test]
 fn a_receipt_that_does_not_add_up_is_the_legs_fault() {
     let mut both = both();
     both.b.then(Act::Lie);

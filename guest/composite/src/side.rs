@@ -94,7 +94,8 @@ impl Side {
         Err(PublishError::Unavailable(Unavailable { reason: self.part.told(&reason), retry_after_ms }))
     }
 
-    /// Gives a batch to the leg, or lets it wait, also where it is later than `until`; says what the leg rejects.
+    /// Gives a batch to the leg, or lets it wait, also where it is later than `until`; what the leg rejects, in the leg's
+    /// own words.
     ///
     /// # Errors
     /// Where a leg that keeps state fails by its own fault: nobody knows what its state holds then, and whoever keeps an
@@ -113,14 +114,14 @@ impl Side {
         match self.publish(batch) {
             Ok(receipt) => {
                 self.taken(&receipt);
-                self.keep_rest(Entry { batch: batch.clone(), faults: 0 }, &receipt, now);
-                let told = |rejection: Rejection| Rejection { reason: self.part.told(&rejection.reason), ..rejection };
-                Ok(receipt.rejected.into_iter().map(told).collect())
+                if !receipt.retryable.is_empty() {
+                    self.keep_rest(batch.clone(), &receipt, now);
+                }
+                Ok(receipt.rejected)
             }
             Err(error) => match trouble(&error) {
                 Trouble::Never(reason) => {
                     self.works_again();
-                    let reason = self.part.told(&reason);
                     Ok((0..len(batch) as u32).map(|index| Rejection { index, reason: reason.clone() }).collect())
                 }
                 Trouble::Fault if self.is_stateful() => Err(self.part.error(error)),
@@ -153,7 +154,11 @@ impl Side {
                     for Rejection { index, reason } in &receipt.rejected {
                         late.push(self.late(&entry.batch, *index as usize, reason));
                     }
-                    self.keep_rest(entry, &receipt, clock())
+                    let is_all = receipt.retryable.is_empty();
+                    if !is_all {
+                        self.keep_rest(entry.batch, &receipt, clock());
+                    }
+                    is_all
                 }
                 Err(error) => self.fail(entry, &error, clock(), late),
             };
@@ -286,17 +291,13 @@ impl Side {
         }
     }
 
-    /// Keeps what the leg wants again; says whether there is nothing such.
-    fn keep_rest(&mut self, entry: Entry, receipt: &Receipt, now: Duration) -> bool {
-        if receipt.retryable.is_empty() {
-            return true;
-        }
-        let redelivered = entry.batch.redelivered || !receipt.in_doubt.is_empty();
-        let rest = select(&entry.batch, &receipt.retryable, redelivered);
-        let batch = rest.unwrap_or_else(|_| in_doubt(entry.batch));
+    /// Keeps what the leg wants again.
+    fn keep_rest(&mut self, batch: Batch, receipt: &Receipt, now: Duration) {
+        let redelivered = batch.redelivered || !receipt.in_doubt.is_empty();
+        let rest = select(&batch, &receipt.retryable, redelivered);
+        let batch = rest.unwrap_or_else(|_| in_doubt(batch));
         self.pending.put_back(Entry { batch, faults: 0 });
         self.rest.failed(now, receipt.retry_after_ms, "it puts records off".to_owned());
-        false
     }
 
     /// What waited and was not taken: again later, never, or in halves. Says whether to go on at once.
@@ -348,7 +349,7 @@ impl Side {
         late.extend((0..len(batch)).map(|index| self.late(batch, index, reason)));
     }
 
-    fn late(&self, batch: &Batch, index: usize, reason: &str) -> LateRejection {
+    pub(crate) fn late(&self, batch: &Batch, index: usize, reason: &str) -> LateRejection {
         let offset = batch.offsets.get(index).copied().unwrap_or_default();
         LateRejection { epoch: batch.epoch.clone(), offset, leg: self.part.label(), reason: reason.to_owned() }
     }
