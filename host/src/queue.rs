@@ -138,6 +138,12 @@ impl Queue {
         }
     }
 
+    /// Whether a batch would not have to wait now; a closed one lets nobody wait.
+    pub fn has_room_for(&self, batch: &Batch) -> bool {
+        let state = self.0.lock();
+        state.closed || state.has_room_for(batch, self.0.max_bytes)
+    }
+
     /// Takes no more. Readers come to the end when they have read what is there.
     pub fn close(&self) {
         self.0.lock().closed = true;
@@ -245,10 +251,10 @@ impl Shared {
         if batch.is_empty() {
             return Ok(None);
         }
-        let bytes = batch.byte_len();
-        if state.bytes > 0 && state.bytes + bytes > self.max_bytes {
+        if !state.has_room_for(&batch, self.max_bytes) {
             return Ok(Some(batch));
         }
+        let bytes = batch.byte_len();
         let first = state.next;
         let batch = Arc::new(batch.placed(&state.epoch, first));
         state.next += batch.len() as u64;
@@ -263,6 +269,10 @@ impl Shared {
 }
 
 impl State {
+    fn has_room_for(&self, batch: &Batch, max_bytes: usize) -> bool {
+        self.bytes == 0 || self.bytes + batch.byte_len() <= max_bytes
+    }
+
     fn entry_at(&self, offset: u64) -> Option<Entry> {
         let index = self.entries.partition_point(|entry| entry.next <= offset);
         self.entries.get(index).cloned()

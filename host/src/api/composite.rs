@@ -12,7 +12,7 @@ use super::exposition::{ExpositionFormat, exposition_of};
 use super::front::Front;
 use super::publisher::{MetricsPublisher, PublishError};
 use super::recorder::Recorder;
-use super::settings::Settings;
+use super::settings::{MAX_NAME, Settings};
 use super::start::StartError;
 use super::undelivered::Undelivered;
 use crate::engine::CompileCache;
@@ -58,11 +58,19 @@ impl Plan {
             let mut count = 1;
             while !known.insert(name.clone()) {
                 count += 1;
-                *name = format!("{first}-{count}");
+                *name = numbered(&first, count);
             }
         }
         members
     }
+}
+
+/// A name with a number behind it, cut where it would be longer than a name may be.
+fn numbered(name: &str, count: usize) -> String {
+    let number = format!("-{count}");
+    // One that is too long itself is refused as it is.
+    let room = MAX_NAME.max(name.len()).saturating_sub(number.len());
+    format!("{}{number}", &name[..name.floor_char_boundary(room)])
 }
 
 impl Member {
@@ -89,7 +97,7 @@ impl Member {
 /// close reports them as [`missed`](crate::Shortfall::missed). With [`wait_for_all`](Self::wait_for_all) calls wait for
 /// it too. Where all have no room, calls wait.
 ///
-/// A publisher of your own is called on a thread of this crate, with one record at a time; what it calls
+/// A publisher of your own is called on a thread of its own, so it may block, with one record at a time; what it calls
 /// [`Unavailable`](PublishError::Unavailable) is tried again, what it calls anything else is rejected, and a panic of it
 /// costs that record.
 ///
@@ -145,7 +153,18 @@ pub struct CompositePublisher {
 
 impl CompositePublisher {
     /// Publishes to all of these. Those of this crate become legs of the composite itself, unless they have started or
-    /// gave out a [`Recorder`]: these are called like any other.
+    /// gave out a [`Recorder`]: these are called like any other. The legs of a composite among them become this one's,
+    /// and its own [`wait_for_all`](Self::wait_for_all) counts no longer: this one's does.
+    ///
+    /// ```
+    /// use metricast::{CompositePublisher, ElasticsearchPublisher, PrometheusPublisher};
+    ///
+    /// let publisher = CompositePublisher::new(vec![
+    ///     Box::new(PrometheusPublisher::new(9464)),
+    ///     Box::new(ElasticsearchPublisher::new(["http://127.0.0.1:9200"], "shop")),
+    /// ]);
+    /// assert_eq!(publisher.names(), ["prometheus", "elasticsearch"]);
+    /// ```
     pub fn new(publishers: Vec<Box<dyn MetricsPublisher>>) -> Self {
         let mut members = Vec::new();
         for publisher in publishers {
@@ -299,6 +318,14 @@ mod tests {
         let all =
             CompositePublisher::new(all.into_iter().map(|one| Box::new(one) as Box<dyn MetricsPublisher>).collect());
         assert_eq!(all.names(), ["search", "search-2", "search-3", "search-4"]);
+    }
+
+    #[test]
+    fn a_name_stays_short_enough_with_a_number() {
+        let one = |name: String| Box::new(ElasticsearchPublisher::new(["http://a"], "a").named(name));
+        let long = "ä".repeat(32);
+        let names = CompositePublisher::new(vec![one(long.clone()), one(long.clone())]).names();
+        assert_eq!(names, [long, format!("{}-2", "ä".repeat(31))]);
     }
 
     #[tokio::test]

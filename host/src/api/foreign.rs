@@ -11,7 +11,7 @@ use metricast_records::{Batch, MetricsRef};
 use tokio::time::timeout;
 
 use super::publisher::{MetricsPublisher, PublishError};
-use super::undelivered::Undelivered;
+use super::undelivered::{Shortfall, Undelivered, Untaken};
 use crate::delivery::{Opener, Sandbox};
 use crate::plugin::{self, CallError, Exposition, Flushed, Profile, Receipt, Rejection, Saved};
 
@@ -116,9 +116,8 @@ pub(super) async fn settled(
         Ok(Err(panic)) => format!("it panicked: {}", words(&*panic)),
         Err(_elapsed) => "it was not done in time".to_owned(),
     };
-    let shortfall =
-        super::undelivered::Shortfall { publisher: name.to_owned(), why: Some(trouble), ..Default::default() };
-    Undelivered::of([shortfall], 0)
+    let shortfall = Shortfall { publisher: name.to_owned(), why: Some(trouble), ..Shortfall::default() };
+    Undelivered::of([shortfall], Untaken::default())
 }
 
 fn words(panic: &(dyn std::any::Any + Send)) -> &str {

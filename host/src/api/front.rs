@@ -152,7 +152,7 @@ impl Front {
         F: Future<Output = Result<(), Undelivered>> + Send + 'static,
     {
         if self.has_nothing() {
-            return Undelivered::of([], self.intake.take_unqueued());
+            return Undelivered::of([], self.intake.take_untaken());
         }
         let taken = self.intake.taken();
         let running = match self.running().await {
@@ -185,7 +185,7 @@ impl Front {
 
 fn never(records: u64, error: &StartError) -> Undelivered {
     let shortfall = Shortfall { waiting: records, why: Some(error.to_string()), ..Shortfall::default() };
-    Undelivered { publishers: vec![shortfall], unqueued: 0 }
+    Undelivered { publishers: vec![shortfall], ..Undelivered::default() }
 }
 
 impl Drop for Front {

@@ -87,6 +87,15 @@ impl House {
         Ok(house)
     }
 
+    /// Runs a task that may block on a thread of its own.
+    pub(super) fn spawn_apart<T: Send + 'static>(
+        &self,
+        task: impl Future<Output = T> + Send + 'static,
+    ) -> JoinHandle<T> {
+        let handle = self.threads.handle.clone();
+        self.threads.handle.spawn_blocking(move || handle.block_on(task))
+    }
+
     pub(super) fn spawn<T: Send + 'static>(&self, task: impl Future<Output = T> + Send + 'static) -> JoinHandle<T> {
         self.threads.handle.spawn(task)
     }

@@ -9,7 +9,8 @@ use metricast_records::{Batch, BatchBuilder, MetricsRef};
 use tokio::sync::Notify;
 
 use super::publisher::PublishError;
-use super::valid;
+use super::undelivered::{Reason, Untaken};
+use super::valid::{self, InvalidRecord};
 use crate::clock;
 use crate::config::defaults::BATCH_RECORDS;
 
@@ -29,7 +30,7 @@ pub(super) struct Intake {
 struct State {
     builder: BatchBuilder,
     taken: u64,
-    unqueued: u64,
+    untaken: Untaken,
     hurry: bool,
     closed: bool,
 }
@@ -77,12 +78,19 @@ impl Intake {
 
     /// A record that found no room and is not offered again.
     pub(super) fn note_unqueued(&self) {
-        self.lock().unqueued += 1;
+        self.lock().untaken.unqueued += 1;
     }
 
-    /// How many those were since the last time of asking.
-    pub(super) fn take_unqueued(&self) -> u64 {
-        std::mem::take(&mut self.lock().unqueued)
+    /// A record that nobody can be told of that it is none.
+    pub(super) fn note_invalid(&self, name: &str, problem: &InvalidRecord) {
+        let mut state = self.lock();
+        let first = || Reason { count: 0, text: problem.to_string(), example: shortened(name) };
+        state.untaken.invalid.get_or_insert_with(first).count += 1;
+    }
+
+    /// What those were since the last time of asking.
+    pub(super) fn take_untaken(&self) -> Untaken {
+        std::mem::take(&mut self.lock().untaken)
     }
 
     /// Records that were taken so far.
@@ -150,6 +158,11 @@ impl Intake {
         // Nothing in here panics halfway through a change.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+fn shortened(name: &str) -> String {
+    const MOST: usize = 200;
+    name.chars().take(MOST).collect()
 }
 
 #[cfg(test)]

@@ -33,7 +33,9 @@ const FIELD: &str = "metricast";
 /// | attributes | its other fields |
 ///
 /// It never waits: while the publisher's queue is full, events are dropped, and the next flush or close counts them as
-/// [`unqueued`](crate::Undelivered::unqueued). A span that is not taken costs a look at its list of fields.
+/// [`unqueued`](crate::Undelivered::unqueued). A span of which no valid record can be made (its texts are longer than a
+/// record may be) is counted as [`invalid`](crate::Undelivered::invalid). A span that is not taken costs a look at its
+/// list of fields.
 ///
 /// ```
 /// use std::time::Duration;
@@ -169,8 +171,7 @@ where
         let publisher = self.recorder.publisher();
         let open = context.span(&id).and_then(|span| span.extensions_mut().get_mut::<Opens>()?.take(publisher));
         if let Some(metrics) = open.and_then(Open::finish) {
-            // What finds no room is counted, and a closed publisher takes nothing: there is nobody to tell here.
-            let _ = self.recorder.record_event(&metrics);
+            self.recorder.record_span(&metrics);
         }
     }
 }

@@ -15,7 +15,7 @@ use super::house::House;
 use super::publisher::MetricsPublisher;
 use super::settings::Settings;
 use super::start::StartError;
-use super::undelivered::{Shortfall, Told, Undelivered};
+use super::undelivered::{Shortfall, Told, Undelivered, Untaken};
 use crate::config::defaults::MEMORY_QUEUE;
 use crate::config::{Batching, Retry};
 use crate::delivery::{Counts, Delivery, Phase};
@@ -25,6 +25,8 @@ use crate::queue::{AppendError, Queue};
 
 /// How often somebody who waits looks whether it is done.
 const LOOK: Duration = Duration::from_millis(2);
+/// How long the end of a publisher of one's own is waited for beyond the time that there was.
+const GRACE: Duration = Duration::from_millis(100);
 /// How often a plugin that still holds records is told to send them.
 const AGAIN: Duration = Duration::from_millis(500);
 
@@ -68,7 +70,7 @@ impl Leg {
         let settings =
             crate::delivery::Settings { batching, retry: Retry::default(), max_instances: 1, max_unsaved: usize::MAX };
         let (opener, reader) = (Foreign(Arc::clone(&publisher)), queue.reader());
-        let delivery = Delivery::start_on(&name, opener, reader, settings, |leg| house.spawn(leg));
+        let delivery = Delivery::start_on(&name, opener, reader, settings, |leg| house.spawn_apart(leg));
         Self::new(name, queue, Body::Foreign { delivery, publisher })
     }
 
@@ -94,8 +96,13 @@ impl Leg {
     }
 
     /// Whether it took the batch, or is closed: no reason to come again.
-    pub(super) async fn offer(&self, batch: Batch) -> bool {
-        let offered = self.queue.append_within(batch, Duration::ZERO).await;
+    pub(super) async fn offer(&self, batch: &Batch) -> bool {
+        if !self.queue.has_room_for(batch) {
+            // Nothing can come that would fill up a batch which is held back.
+            self.queue.hurry();
+            return false;
+        }
+        let offered = self.queue.append_within(batch.clone(), Duration::ZERO).await;
         let taken = offered != Err(AppendError::Full);
         if taken {
             self.is_missing.store(false, Ordering::Relaxed);
@@ -147,7 +154,7 @@ impl Leg {
             }
             None => Ok(()),
         };
-        Undelivered::of(missing.into_iter().chain(publishers_of(own)), 0)
+        Undelivered::of(missing.into_iter().chain(publishers_of(own)), Untaken::default())
     }
 
     /// Whether all below `target` is at the backend or will never be; none where it is closed.
@@ -182,7 +189,7 @@ impl Leg {
                 shortfall.why = Some(reason.clone());
             }
         }
-        Undelivered::of(missing.into_iter().chain(publishers_of(own)), 0)
+        Undelivered::of(missing.into_iter().chain(publishers_of(own)), Untaken::default())
     }
 
     /// Ends without delivering. Says how many records that leaves, where it can be told.
@@ -224,14 +231,16 @@ impl Leg {
 
     /// What it shows to a scraper.
     pub(super) async fn exposition(&self, accept: &str, patience: Duration) -> Result<Exposition, ExpositionError> {
-        match self.body.read().await.as_ref() {
+        // Whoever ends it must not find it in use.
+        let page = match self.body.read().await.as_ref() {
             Some(Body::Own(pipeline)) => {
                 pipeline.hurry();
-                pipeline.exposition(&self.name, accept, patience).await
+                pipeline.exposition(&self.name, accept, patience)
             }
-            Some(Body::Foreign { .. }) => Err(ExpositionError::Nothing),
-            None => Err(ExpositionError::NotOpen),
-        }
+            Some(Body::Foreign { .. }) => return Err(ExpositionError::Nothing),
+            None => return Err(ExpositionError::NotOpen),
+        };
+        page.await
     }
 }
 
@@ -278,7 +287,8 @@ impl Body {
         let deadline = Instant::now() + within;
         if tokio::time::timeout_at(deadline, delivery.ended()).await.is_err() {
             delivery.stop();
-            delivery.ended().await;
+            // One that blocks its thread does not see that.
+            let _ = tokio::time::timeout(GRACE, delivery.ended()).await;
         }
         let report = Report::of(delivery.status(), queue.appended());
         let within = deadline.saturating_duration_since(Instant::now());

@@ -76,6 +76,13 @@ impl Recorder {
         self.record(&MetricsRef::Network(metrics.as_ref()))
     }
 
+    /// As [`record_event`](Self::record_event) for a caller that is not told what is wrong: a flush or close tells.
+    pub(super) fn record_span(&self, metrics: &EventMetrics) {
+        if let Err(PublishError::Invalid(invalid)) = self.record_event(metrics) {
+            self.intake.note_invalid(&metrics.event_name, &invalid);
+        }
+    }
+
     /// Tells publishers apart.
     pub(super) fn publisher(&self) -> usize {
         Arc::as_ptr(&self.intake).addr()

@@ -73,7 +73,7 @@ impl Running {
             return self.left_by_close(deadline).await;
         }
         self.add_uncarried(&mut shortfalls, target.saturating_sub(self.carried.load(Ordering::Acquire)));
-        Undelivered::of(shortfalls, self.intake.take_unqueued())
+        Undelivered::of(shortfalls, self.intake.take_untaken())
     }
 
     /// Waits until what was taken by now is in the queues. Says how many records that is.
@@ -116,7 +116,7 @@ impl Running {
             why: Some(why.to_owned()),
             ..Shortfall::default()
         };
-        Undelivered { publishers: self.legs.iter().map(of).collect(), unqueued: 0 }
+        Undelivered { publishers: self.legs.iter().map(of).collect(), ..Undelivered::default() }
     }
 
     /// What a close left, where nobody was told yet.
@@ -145,7 +145,7 @@ impl Running {
         let uncarried = self.intake.taken().saturating_sub(self.carried.load(Ordering::Acquire));
         let closed = join_all(self.legs.iter().map(|leg| leg.close(deadline, uncarried))).await;
         let shortfalls = closed.into_iter().filter_map(Result::err).flat_map(|undelivered| undelivered.publishers);
-        Undelivered::of(shortfalls, self.intake.take_unqueued())
+        Undelivered::of(shortfalls, self.intake.take_untaken())
     }
 
     /// Ends at once. Says how many records that leaves undelivered.
@@ -197,7 +197,7 @@ impl Carrier {
         while !left.is_empty() {
             let mut full = Vec::new();
             for leg in &left {
-                if !leg.offer(batch.clone()).await {
+                if !leg.offer(&batch).await {
                     full.push(*leg);
                 }
             }

@@ -16,6 +16,9 @@ use crate::limits::{LimitError, Limits};
 use crate::pipeline::{Scrapes, StartProblem};
 use crate::plugin::{LoadError, LoadProblem, PluginSource};
 
+/// Bytes of a publisher's name at most.
+pub(super) const MAX_NAME: usize = 64;
+
 #[derive(Clone, Debug)]
 pub(super) struct Settings {
     pub(super) name: String,
@@ -127,7 +130,7 @@ impl Settings {
     fn check_numbers(&self) -> Result<(), StartError> {
         let Self { batch, retry, .. } = self;
         let wrong = [
-            (self.name.is_empty() || self.name.len() > 64, "name", "1 to 64 bytes are wanted"),
+            (self.name.is_empty() || self.name.len() > MAX_NAME, "name", "1 to 64 bytes are wanted"),
             (self.queue_size < LEAST_SIZE, "queue_size", "needs at least 1 KiB: a record has to fit"),
             (batch.max_records == 0, "batch_max_records", "needs more than 0"),
             (batch.max_bytes == 0, "batch_max_bytes", "needs more than 0"),

@@ -42,6 +42,16 @@ pub struct Undelivered {
     pub publishers: Vec<Shortfall>,
     /// Records that a [`Recorder`](crate::Recorder) could not hand over since the last report: its queue was full.
     pub unqueued: u64,
+    /// Spans that a [`MetricsLayer`](crate::MetricsLayer) took since the last report and that are no valid records: how
+    /// many, and what was wrong with the first, whose event name is the example.
+    pub invalid: Option<Reason>,
+}
+
+/// What never came to a queue since the last time of asking.
+#[derive(Debug, Default)]
+pub(super) struct Untaken {
+    pub(super) unqueued: u64,
+    pub(super) invalid: Option<Reason>,
 }
 
 /// What one publisher did not deliver.
@@ -52,7 +62,7 @@ pub struct Undelivered {
 /// let mapping = Reason { count: 2, text: "a field of another type".into(), example: "{…}".into() };
 /// let search = Shortfall { publisher: "search".into(), rejected: 2, reasons: vec![mapping], ..Shortfall::default() };
 /// assert_eq!(search.records(), 2);
-/// let undelivered = Undelivered { publishers: vec![search], unqueued: 0 };
+/// let undelivered = Undelivered { publishers: vec![search], ..Undelivered::default() };
 /// assert_eq!(undelivered.to_string(), "search: 2 rejected (2: a field of another type, as {…})");
 /// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -91,19 +101,37 @@ pub struct Reason {
 
 impl Undelivered {
     /// How many records in all; one that two publishers did not deliver counts twice.
+    ///
+    /// ```
+    /// use metricast::{Shortfall, Undelivered};
+    ///
+    /// let search = Shortfall { waiting: 3, ..Shortfall::default() };
+    /// let undelivered = Undelivered { publishers: vec![search], unqueued: 2, ..Undelivered::default() };
+    /// assert_eq!(undelivered.records(), 5);
+    /// ```
     pub fn records(&self) -> u64 {
-        self.publishers.iter().map(Shortfall::records).sum::<u64>() + self.unqueued
+        let invalid = self.invalid.as_ref().map_or(0, |invalid| invalid.count);
+        self.publishers.iter().map(Shortfall::records).sum::<u64>() + self.unqueued + invalid
     }
 
-    pub(super) fn of(publishers: impl IntoIterator<Item = Shortfall>, unqueued: u64) -> Result<(), Self> {
+    pub(super) fn of(publishers: impl IntoIterator<Item = Shortfall>, untaken: Untaken) -> Result<(), Self> {
         let publishers: Vec<_> =
             publishers.into_iter().filter(|publisher| publisher.records() > 0 || publisher.why.is_some()).collect();
-        if publishers.is_empty() && unqueued == 0 { Ok(()) } else { Err(Self { publishers, unqueued }) }
+        let Untaken { unqueued, invalid } = untaken;
+        if publishers.is_empty() && unqueued == 0 && invalid.is_none() {
+            return Ok(());
+        }
+        Err(Self { publishers, unqueued, invalid })
     }
 }
 
 impl Shortfall {
     /// How many records in all.
+    ///
+    /// ```
+    /// let short = metricast::Shortfall { waiting: 3, missed: 1, ..metricast::Shortfall::default() };
+    /// assert_eq!(short.records(), 4);
+    /// ```
     pub fn records(&self) -> u64 {
         self.waiting + self.rejected + self.given_up + self.missed
     }
@@ -114,6 +142,9 @@ impl fmt::Display for Undelivered {
         let mut parts: Vec<_> = self.publishers.iter().map(Shortfall::to_string).collect();
         if self.unqueued > 0 {
             parts.push(format!("{} found the queue full", self.unqueued));
+        }
+        if let Some(Reason { count, text, example }) = &self.invalid {
+            parts.push(format!("{count} spans are no records (the first is {example}: {text})"));
         }
         f.write_str(&parts.join("; "))
     }
@@ -221,17 +252,20 @@ mod tests {
         assert_eq!((second.waiting, second.rejected, second.given_up, second.missed), (4, 1, 0, 0));
         assert_eq!(second.reasons[0].count, 1);
         let third = told.news(&report(3, 1), 0, 3);
-        assert_eq!(Undelivered::of([third], 0), Ok(()));
+        assert_eq!(Undelivered::of([third], Untaken::default()), Ok(()));
     }
 
     #[test]
     fn it_reads_as_a_sentence() {
         let news = Told::default().news(&report(2, 0), 5, 0);
-        let undelivered = Undelivered::of([news], 7).unwrap_err();
+        let invalid = Reason { count: 1, text: "attributes are 200: at most 128 fit".into(), example: "Pay".into() };
+        let untaken = Untaken { unqueued: 7, invalid: Some(invalid) };
+        let undelivered = Undelivered::of([news], untaken).unwrap_err();
         assert_eq!(
             undelivered.to_string(),
-            "search: 5 not delivered, 2 rejected (the backend is away; 2: no such field, as {}); 7 found the queue full"
+            "search: 5 not delivered, 2 rejected (the backend is away; 2: no such field, as {}); 7 found the queue full; \
+             1 spans are no records (the first is Pay: attributes are 200: at most 128 fit)"
         );
-        assert_eq!(undelivered.records(), 14);
+        assert_eq!(undelivered.records(), 15);
     }
 }

@@ -170,6 +170,11 @@ impl<S: Sandbox> Delivery<S> {
         self.stop.send_replace(true);
     }
 
+    /// Turns true when it has ended or halted.
+    pub fn over(&self) -> watch::Receiver<bool> {
+        self.over.clone()
+    }
+
     /// Whether it has ended or halted.
     pub fn has_ended(&self) -> bool {
         *self.over.borrow() || self.task.is_finished()

@@ -1,12 +1,16 @@
 //! What a publisher would show to a scraper, for a process that ends before one comes.
 
+use std::future::Future;
+use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::sync::watch;
 use tokio::time::{Instant, sleep};
 
 use super::{LOOK, Pipeline};
-use crate::delivery::Delivery;
-use crate::plugin::{CallError, Exposition, Instance};
+use crate::delivery::Status;
+use crate::plugin::{CallError, Exposition};
+use crate::queue::Queue;
 
 /// Why there is nothing to show.
 #[derive(Debug, thiserror::Error)]
@@ -36,30 +40,35 @@ impl Pipeline {
     ///
     /// # Errors
     /// Where it cannot be asked.
-    pub async fn exposition(
+    pub fn exposition(
         &self,
         publisher: &str,
         accept: &str,
         patience: Duration,
-    ) -> Result<Exposition, ExpositionError> {
+    ) -> impl Future<Output = Result<Exposition, ExpositionError>> + Send + use<> {
         let delivery = self.deliveries.iter().find(|delivery| delivery.status().name() == publisher);
-        let delivery = delivery.ok_or(ExpositionError::Unknown)?;
-        self.settled(delivery, patience).await;
-        let instance = delivery.current().borrow().clone().ok_or(ExpositionError::NotOpen)?;
-        instance.scrape(accept).await?.ok_or(ExpositionError::Nothing)
-    }
-
-    async fn settled(&self, delivery: &Delivery<Instance>, patience: Duration) {
-        let (mut moved, mut before) = (Instant::now(), 0);
-        while !delivery.has_ended() {
-            let counts = delivery.status().counts();
-            if counts.answered() >= self.queue.appended() || moved.elapsed() >= patience {
-                return;
-            }
-            if counts.answered() != before {
-                (moved, before) = (Instant::now(), counts.answered());
-            }
-            sleep(LOOK).await;
+        let asked = delivery.map(|delivery| (Arc::clone(delivery.status()), delivery.over(), delivery.current()));
+        let (queue, accept) = (self.queue.clone(), accept.to_owned());
+        async move {
+            let (status, over, current) = asked.ok_or(ExpositionError::Unknown)?;
+            settled(&queue, &status, &over, patience).await;
+            let instance = current.borrow().clone().ok_or(ExpositionError::NotOpen)?;
+            instance.scrape(&accept).await?.ok_or(ExpositionError::Nothing)
         }
+    }
+}
+
+async fn settled(queue: &Queue, status: &Status, over: &watch::Receiver<bool>, patience: Duration) {
+    let (mut moved, mut before) = (Instant::now(), 0);
+    // A task that was ended from outside has let go of its end.
+    while !*over.borrow() && over.has_changed().is_ok() {
+        let answered = status.counts().answered();
+        if answered >= queue.appended() || moved.elapsed() >= patience {
+            return;
+        }
+        if answered != before {
+            (moved, before) = (Instant::now(), answered);
+        }
+        sleep(LOOK).await;
     }
 }

@@ -1,13 +1,17 @@
 use std::net::TcpListener;
+use std::sync::Mutex;
+use std::sync::mpsc::{self, Receiver};
+use std::time::Instant;
 
+use async_trait::async_trait;
 use futures::FutureExt as _;
-use metricast_records::EventMetrics;
+use metricast_records::{EventMetrics, NetworkMetrics};
 use serde_json::json;
 use tokio::time::sleep;
 
 use super::*;
 use crate::api::settings::Source;
-use crate::api::{CompositePublisher, MetricsPublisher, PrometheusPublisher};
+use crate::api::{CompositePublisher, ExpositionFormat, MetricsPublisher, PrometheusPublisher};
 
 const WITHIN: Duration = Duration::from_secs(30);
 
@@ -74,6 +78,41 @@ async fn one_that_is_dropped_ends_though_a_flush_goes_on() {
         sleep(Duration::from_millis(1)).await;
     }
     assert_eq!(front.started().unwrap().abandon(), 1);
+}
+
+/// Blocks its thread until the other end of this is gone.
+struct Blocking(Arc<Mutex<Receiver<()>>>);
+
+#[async_trait]
+impl MetricsPublisher for Blocking {
+    async fn publish_event_metrics(&self, _metrics: &EventMetrics) -> Result<(), PublishError> {
+        let _ = self.0.lock().unwrap().recv();
+        Ok(())
+    }
+
+    async fn publish_network_metrics(&self, _metrics: &NetworkMetrics) -> Result<(), PublishError> {
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn publishers_of_ones_own_that_block_hold_up_no_other() {
+    let (open, gate) = mpsc::sync_channel(1);
+    let gate = Arc::new(Mutex::new(gate));
+    let mut all = CompositePublisher::new(Vec::new());
+    for name in ["a", "b", "c", "d"] {
+        all = all.with(name, Blocking(Arc::clone(&gate)));
+    }
+    let all = all.with("scrape", PrometheusPublisher::new(0).without_server());
+    all.publish_event_metrics(&event()).await.unwrap();
+    let page = all.exposition("scrape", ExpositionFormat::Text).await.unwrap();
+    assert!(page.contains("event_records_total{event_name=\"Pay\",status=\"running\"} 1"), "{page}");
+    let asked = Instant::now();
+    let undelivered = all.close(Duration::from_millis(100)).await.unwrap_err();
+    assert!(asked.elapsed() < Duration::from_secs(10), "a close does not wait for them either");
+    let waiting = undelivered.publishers.iter().map(|short| (short.publisher.as_str(), short.waiting));
+    assert_eq!(waiting.collect::<Vec<_>>(), [("a", 1), ("b", 1), ("c", 1), ("d", 1)]);
+    drop(open);
 }
 
 #[tokio::test]

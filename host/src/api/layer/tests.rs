@@ -1,5 +1,6 @@
 use std::sync::Arc;
 
+use metricast_records::input::MAX_LINE;
 use metricast_records::{BatchBuilder, EventMetrics, MetricsRef};
 use tracing::{error, info_span, instrument, warn};
 use tracing_subscriber::prelude::*;
@@ -52,6 +53,21 @@ fn the_fields_of_a_span_are_those_of_its_record() {
     assert_eq!(event.attributes, attributes);
     assert_eq!(event.process_id, Some(std::process::id()));
     assert!(event.end_time.unwrap() >= event.start_time && event.start_time > 1e9);
+}
+
+#[test]
+fn a_span_that_is_no_record_is_told_with_its_name() {
+    let intake = Arc::new(Intake::default());
+    let layer = MetricsLayer::new(Recorder::new(Arc::clone(&intake)));
+    tracing::subscriber::with_default(tracing_subscriber::registry().with(layer), || {
+        for _ in 0..2 {
+            let _span = info_span!(target: "shop", "Pay", metricast = true, note = "x".repeat(MAX_LINE + 1));
+        }
+    });
+    let invalid = intake.take_untaken().invalid.expect("it is counted");
+    assert_eq!((invalid.count, invalid.example.as_str()), (2, "Pay"));
+    assert!(invalid.text.contains("at most"), "{}", invalid.text);
+    assert_eq!(intake.take_untaken().invalid, None, "it is told once");
 }
 
 #[test]
