@@ -159,3 +159,29 @@ fn settings_that_cannot_be_read_say_so() {
         assert_eq!(output.status.code(), Some(2), "{told}");
     }
 }
+
+#[test]
+fn each_signal_is_judged_and_settings_may_be_a_table_of_toml() {
+    let folder = tempfile::tempdir().unwrap();
+    let config = folder.path().join("cloud.toml");
+    let away = "http://127.0.0.1:1";
+    let settings = format!(
+        "signals = [\"metrics\", \"logs\"]\nendpoint = \"{away}/api/v1/write\"\n\
+         logs.endpoint = \"{away}/loki/api/v1/push\"\n"
+    );
+    fs::write(&config, settings).unwrap();
+    let output = judge("grafana-cloud", &["--config", config.to_str().unwrap()]);
+    let told = String::from_utf8_lossy(&output.stdout);
+    assert_eq!(output.status.code(), Some(3), "{told}");
+    let (metrics, logs) = told.split_once("\ngrafana-cloud/logs\n").unwrap();
+    assert!(metrics.starts_with("grafana-cloud/metrics\n") && metrics.contains("0 broken, 2 not judged"), "{told}");
+    assert!(logs.contains("it keeps no state") && logs.contains("0 broken"), "{told}");
+}
+
+#[test]
+fn a_plugin_that_is_not_there_is_named() {
+    let output = judge("nowhere/mine.wasm", &[]);
+    let told = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(2), "{told}");
+    assert!(told.starts_with("error: publisher nowhere/mine.wasm: plugin: cannot read it: No such file"), "{told}");
+}

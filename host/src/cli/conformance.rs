@@ -40,7 +40,7 @@ pub(super) struct Conformance {
     /// The path of a component, or the name of a bundled plugin
     #[arg(value_name = "PLUGIN", required_unless_present = "list")]
     plugin: Option<PluginSource>,
-    /// Its settings: a JSON object (FILE.json), or a metricast config whose publisher has them
+    /// Its settings: a JSON object (FILE.json), a TOML table of them, or a metricast config whose publisher has them
     #[arg(long, value_name = "FILE", conflicts_with = "list")]
     config: Option<PathBuf>,
     /// List the rules
@@ -54,26 +54,35 @@ impl Conformance {
             terminal::print(list())?;
             return Ok(Exit::Clean);
         };
-        let config = subject(plugin, self.config.as_deref())?;
-        let workshop = start::workshop()?;
-        let report = start::runtime()?.block_on(conformance::judge(&workshop, &config, &config.publishers[0]));
-        let report = report.map_err(|problem| ConfigError::Invalid(vec![start::told(&config, 0, &problem)]))?;
-        terminal::print(told(&report, terminal.stdout_paint()))?;
-        Ok(exit(&report))
+        let (workshop, runtime) = (start::workshop()?, start::runtime()?);
+        let config = runtime.block_on(workshop.split(&subject(plugin, self.config.as_deref())?));
+        let mut reports = Vec::new();
+        for (index, publisher) in config.publishers.iter().enumerate() {
+            let report = runtime.block_on(conformance::judge(&workshop, &config, publisher));
+            let report = report.map_err(|problem| ConfigError::Invalid(vec![start::told(&config, index, &problem)]))?;
+            if config.publishers.len() > 1 {
+                let space = if index > 0 { "\n" } else { "" };
+                terminal::print(format!("{space}{}\n\n", publisher.name))?;
+            }
+            terminal::print(told(&report, terminal.stdout_paint()))?;
+            reports.push(report);
+        }
+        Ok(exit(&reports))
     }
 }
 
-fn exit(report: &Report) -> Exit {
-    if report.broken().next().is_some() {
+fn exit(reports: &[Report]) -> Exit {
+    if reports.iter().any(|report| report.broken().next().is_some()) {
         return Exit::Refused;
     }
-    Exit::undelivered_if(report.not_judged().next().is_some())
+    Exit::undelivered_if(reports.iter().any(|report| report.not_judged().next().is_some()))
 }
 
 /// A config with one publisher: the plugin, with the settings of `file`.
 fn subject(plugin: &PluginSource, file: Option<&Path>) -> anyhow::Result<Checked> {
-    let mut config = match file {
-        Some(file) if file.extension().is_none_or(|end| end != "json") => {
+    let settings = file.map(settings).transpose()?;
+    let mut config = match (file, &settings) {
+        (Some(file), Some(None)) => {
             let mut config = config::load(file)?;
             ensure!(
                 config.publishers.len() == 1,
@@ -87,21 +96,27 @@ fn subject(plugin: &PluginSource, file: Option<&Path>) -> anyhow::Result<Checked
         _ => config::built_in(),
     };
     let publisher = &mut config.publishers[0];
-    "conformance".clone_into(&mut publisher.name);
+    publisher.name = plugin.to_string();
     publisher.plugin = plugin.clone();
-    if let Some(file) = file {
-        publisher.config = settings(file)?;
+    if let (Some(file), Some(settings)) = (file, settings.flatten()) {
+        publisher.config = settings;
         config.folder = file.parent().map(Path::to_owned).unwrap_or_default();
     }
     Ok(config)
 }
 
-fn settings(file: &Path) -> anyhow::Result<serde_json::Value> {
+/// The plugin's own settings; none in a metricast config, and in what is for its reader to refuse.
+fn settings(file: &Path) -> anyhow::Result<Option<serde_json::Value>> {
     let named = || format!("cannot read the settings in {}", file.display());
     let text = fs::read(file).with_context(named)?;
-    let settings: serde_json::Value = serde_json::from_slice(&text).with_context(named)?;
-    ensure!(settings.is_object(), "the settings in {} are no JSON object, such as {{\"url\": \"…\"}}", file.display());
-    Ok(settings)
+    if file.extension().is_some_and(|end| end == "json") {
+        let settings: serde_json::Value = serde_json::from_slice(&text).with_context(named)?;
+        let example = "such as {\"url\": \"…\"}";
+        ensure!(settings.is_object(), "the settings in {} are no JSON object, {example}", file.display());
+        return Ok(Some(settings));
+    }
+    let table = std::str::from_utf8(&text).ok().and_then(|text| text.parse::<toml::Table>().ok());
+    Ok(table.filter(|table| !table.contains_key("publishers")).map(|table| serde_json::json!(table)))
 }
 
 fn list() -> Table {
