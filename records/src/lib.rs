@@ -28,6 +28,7 @@ pub mod batch;
 pub mod body;
 mod builder;
 mod check;
+pub mod credentials;
 pub mod dictionary;
 pub mod encoding;
 pub mod input;

@@ -296,10 +296,12 @@ fn what_a_service_cannot_have_is_told() {
     let folder = tempfile::tempdir().unwrap();
     let write = |text: &str| fs::write(folder.path().join("c.toml"), text).unwrap();
     let told = |plugin: &str| refused(&folder, &["--serve", plugin, "--config", "c.toml", "-o", "s.wasm"]);
-    write("index_prefix = \"p\"\nhosts = [\"https://a.example\"]\napi_key = { secret = \"env:KEY\" }\n");
+    write("index_prefix = \"p\"\nhosts = [\"https://a.example\"]\napi_key = { secret = \"file:key\" }\n");
     let secret = told("elasticsearch");
-    assert!(secret.contains("c.toml: api_key is a reference to a secret (env:KEY)"), "{secret}");
-    assert!(secret.contains("METRICAST_CONFIG"), "{secret}");
+    assert!(secret.contains("c.toml: api_key is a secret in file:key, and a service has no files"), "{secret}");
+    write("index_prefix = \"p\"\nhosts = [\"https://a.example\"]\napi_key = { secret = \"key\" }\n");
+    let secret = told("elasticsearch");
+    assert!(secret.contains("c.toml: api_key"), "{secret}");
     write("index_prefix = \"p\"\nhosts = [\"a.example:9200\"]\n");
     assert!(told("elasticsearch").contains("c.toml: hosts[0]"), "{}", told("elasticsearch"));
     write("hosts = \n");
@@ -317,6 +319,17 @@ fn what_a_service_cannot_have_is_told() {
     let none = refused(&folder, &["--serve", "elasticsearch", "--config", "none.toml", "-o", "s.wasm"]);
     assert!(none.contains("cannot read the config none.toml"), "{none}");
     assert!(!folder.path().join("s.wasm").exists());
+}
+
+#[test]
+fn a_secret_in_the_environment_stays_there() {
+    let folder = tempfile::tempdir().unwrap();
+    let settings = "index_prefix = \"p\"\nhosts = [\"https://a.example\"]\napi_key = { secret = \"env:SEARCH_KEY\" }\n";
+    fs::write(folder.path().join("c.toml"), settings).unwrap();
+    let output = compose(&folder, &["--serve", "elasticsearch", "--config", "c.toml", "-o", "s.wasm"]);
+    let (out, err) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert!(output.status.success() && err.is_empty(), "{err}");
+    assert!(out.contains("The config of c.toml is in it; from its environment it takes SEARCH_KEY"), "{out}");
 }
 
 #[test]

@@ -5,6 +5,7 @@
 
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
+use metricast_records::credentials::is_credential;
 use serde_json::{Map, Value};
 use thiserror::Error;
 
@@ -102,12 +103,6 @@ impl Config {
     }
 }
 
-/// What a key is called whose value is nobody's business.
-fn is_secret(key: &str) -> bool {
-    let key = key.to_ascii_lowercase();
-    ["key", "secret", "token", "password", "bearer", "basic", "authorization"].iter().any(|word| key.contains(word))
-}
-
 /// The secrets of a config, and the paths of their keys.
 #[derive(Default)]
 struct Found {
@@ -128,7 +123,7 @@ fn fill(value: &mut Value, path: &str, variable: Variable<'_>, found: &mut Found
             None => {
                 for (key, inner) in object.iter_mut() {
                     let path = if path.is_empty() { key.clone() } else { format!("{path}.{key}") };
-                    if let Some(text) = inner.as_str().filter(|_| is_secret(key)) {
+                    if let Some(text) = inner.as_str().filter(|_| is_credential(key)) {
                         found.secrets.push(text.to_owned());
                         found.keys.push(path.clone());
                     }

@@ -29,6 +29,8 @@ pub struct Delivery {
     pub accepted: u64,
     /// Offset and reason of each that the backend will never take.
     pub rejected: Vec<(u64, String)>,
+    /// Why records of earlier requests were given up.
+    pub strays: Vec<String>,
     /// What ended it early.
     pub trouble: Option<PublishError>,
     /// Whether the publisher has taken something of it, also what it still holds; or may have, since it failed by its own
@@ -144,7 +146,7 @@ impl<S: Surroundings> Run<'_, S> {
             let reason = if late.leg.is_empty() { late.reason } else { format!("{}: {}", late.leg, late.reason) };
             if late.epoch != batch.epoch() || batch.rows_at(late.offset..late.offset.saturating_add(1)).next().is_none()
             {
-                self.surroundings.log(&format!("warn: a record of an earlier request was given up: {reason}"));
+                self.delivery.strays.push(reason);
             } else {
                 if known.insert(late.offset) {
                     self.delivery.accepted = self.delivery.accepted.saturating_sub(1);

@@ -111,7 +111,11 @@ impl<S: Surroundings> Service<S> {
         open: Open<S::Publisher>,
         line: impl Fn(u64) -> u64,
     ) -> Answer {
-        let Delivery { accepted, rejected, trouble, touched } = delivery;
+        let Delivery { accepted, rejected, strays, trouble, touched } = delivery;
+        for reason in strays {
+            let reason = open.config.hide(&reason);
+            self.surroundings.log(&format!("warn: a record of an earlier request was given up: {reason}"));
+        }
         counts.accepted = accepted;
         let mut rejected: Vec<_> = rejected.into_iter().map(|(offset, reason)| (line(offset), reason)).collect();
         rejected.sort();

@@ -165,22 +165,22 @@ fn there_is_no_200_while_something_is_pending() {
 
 #[test]
 fn what_is_given_up_late_is_listed_once_a_line_and_leg() {
-    let stub = Stub::default();
+    let stub = Stub { settings: Some(r#"{"token": "hunter2"}"#.to_owned()), ..Stub::default() };
     let late = |epoch: &str, leg: &str| LateRejection {
         epoch: epoch.to_owned(),
         offset: 1,
         leg: leg.to_owned(),
-        reason: "too old".to_owned(),
+        reason: "too old for hunter2".to_owned(),
     };
     let rejected = vec![late("1", "loki"), late("1", "elasticsearch"), late("before", "loki")];
     stub.flushes.borrow_mut().push_back(Ok(Flushed { rejected, ..Flushed::default() }));
     let answer = post(&Service::new(&stub), &format!("{GOOD}\n{GOOD}"));
     let rejected = json!([
-        { "line": 2, "reason": "elasticsearch: too old" },
-        { "line": 2, "reason": "loki: too old" },
+        { "line": 2, "reason": "elasticsearch: too old for ***" },
+        { "line": 2, "reason": "loki: too old for ***" },
     ]);
     assert_eq!((answer.status, answer.value()), (200, json!({ "accepted": 1, "refused": [], "rejected": rejected })));
-    assert_eq!(*stub.logged.borrow(), ["warn: a record of an earlier request was given up: loki: too old"]);
+    assert_eq!(*stub.logged.borrow(), ["warn: a record of an earlier request was given up: loki: too old for ***"]);
 }
 
 #[test]

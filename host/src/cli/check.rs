@@ -7,6 +7,7 @@ use super::overview::{front, is_scraped, told};
 use super::terminal::{self, Terminal};
 use super::{online, snippets, start};
 use crate::config::{Checked, ConfigError, Problem, Publisher};
+use crate::egress::Secrets;
 use crate::pipeline::{Prepared, Workshop};
 
 const EXAMPLES: &str = "\
@@ -72,6 +73,7 @@ impl Check {
             text += &answers.get(index).map(|answers| online::told(answers, paint)).unwrap_or_default();
         }
         terminal::print(text)?;
+        written_out(&config, terminal);
         unused(&config, &prepared, terminal);
         Ok(Exit::undelivered_if(online::complain(&config, &answers, terminal)))
     }
@@ -80,6 +82,19 @@ impl Check {
         let short = [(self.print_role, "role"), (self.print_scrape_config, "scrape-config")];
         let short = short.into_iter().find_map(|(asked, name)| asked.then_some(name));
         self.print.as_deref().or(short)
+    }
+}
+
+/// Credentials that whoever reads the config has, and the plugin too.
+fn written_out(config: &Checked, terminal: &Terminal) {
+    for publisher in &config.publishers {
+        for key in Secrets::written_out(&publisher.config) {
+            let name = &publisher.name;
+            terminal.note(format_args!(
+                "warning: publisher {name}: {key} is written out, for the plugin too: {{ secret = \"env:NAME\" }} or \
+                 {{ secret = \"file:PATH\" }} keeps it out of both"
+            ));
+        }
     }
 }
 

@@ -102,7 +102,7 @@ impl Compose {
             Some(path) => Some(settings(path, &plugin, source).await?),
             None => None,
         };
-        let opened = Inspected::open(workshop, source, config.as_ref().map_or("{}", |config| &config.text)).await?;
+        let opened = Inspected::open(workshop, source, config.as_ref().map_or("{}", |config| &config.judged)).await?;
         self.refuse_state(&opened, workshop).await?;
         let bytes = compose::service(&source.read()?, config.as_ref().map(|config| config.text.as_str()))?;
         let readers = if config.is_some() { Readers::Owner } else { Readers::Usual };
@@ -113,7 +113,10 @@ impl Compose {
             || "Its config comes from the environment variable METRICAST_CONFIG, as JSON".to_owned(),
             |path| format!("The config of {} is in it", path.display()),
         );
-        Ok(format!("{place}: a service before {} ({size})\n{settings}\n", plugin.label()))
+        let variables = config.map(|config| config.variables.join(" and ")).unwrap_or_default();
+        let secrets =
+            if variables.is_empty() { String::new() } else { format!("; from its environment it takes {variables}") };
+        Ok(format!("{place}: a service before {} ({size})\n{settings}{secrets}\n", plugin.label()))
     }
 
     /// Most hosts make a new instance for each request, and its state is gone with it.
@@ -155,7 +158,7 @@ impl Compose {
 /// The config of a service, which the plugin has judged.
 async fn settings(path: &Path, plugin: &Plugin, source: &PluginSource) -> anyhow::Result<ServiceConfig> {
     let config = ServiceConfig::read(path, plugin, source)?;
-    match plugin.check(&config.text, &Limits::default()).await {
+    match plugin.check(&config.judged, &Limits::default()).await {
         Ok(()) => Ok(config),
         Err(CallError::Publish(PublishError::Misconfigured(text))) => bail!("{}: {text}", path.display()),
         Err(error) => Err(error).with_context(|| path.display().to_string()),

@@ -1,8 +1,8 @@
 //! The config that goes into a service: a plugin's own settings, from a file of them or out of a whole metricast config.
 //!
-//! Another host knows no secrets: a `{ secret = "..." }` would reach the plugin as a table that it cannot use, so it is
-//! an error here that says what to do. Secrets that are written out go in, and are named, for they are readable in the
-//! component.
+//! Another host knows no secrets. A reference to an environment variable goes in as it is, and the gateway reads the
+//! variable where the service runs; one to a file is an error here, for a service has no files. Secrets that are written
+//! out go in, and are named, for they are readable in the component.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -10,21 +10,23 @@ use std::path::{Path, PathBuf};
 use serde_json::Value;
 
 use crate::config::{self, ConfigError};
-use crate::egress::Secrets;
+use crate::egress::{SecretError, Secrets};
 use crate::plugin::{Plugin, PluginSource};
 
 /// What names a publisher of a whole metricast config, and no plugin's settings.
 const PLUGIN: &str = "plugin";
-/// Keys that hold what nobody else may know.
-const SECRET_KEYS: &[&str] = &["api_key", "authorization", "basic", "bearer", "password", "secret", "token"];
 
 /// A config that can go into a component.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ServiceConfig {
     /// The plugin's settings, JSON text.
     pub text: String,
-    /// The paths of keys whose values nobody else may know.
+    /// The same with something in place of each secret that is read where the service runs: what a plugin can judge.
+    pub judged: String,
+    /// The paths of keys whose values nobody else may know, and which are in the text.
     pub secrets: Vec<String>,
+    /// The names of environment variables that hold secrets where the service runs.
+    pub variables: Vec<String>,
 }
 
 /// Why a file is no config for a service.
@@ -62,9 +64,9 @@ pub enum SettingsError {
         /// How many.
         found: usize,
     },
-    /// Secrets that another host cannot have.
+    /// A secret that another host cannot have.
     #[error(
-        "{}: {key} is a reference to a secret ({reference}), and other hosts know none: write the value itself (whoever has the component can read it then), or leave --config out and give the whole config, as JSON, in the environment variable METRICAST_CONFIG of the host",
+        "{}: {key} is a secret in {reference}, and a service has no files: write {{ secret = \"env:NAME\" }}, and give NAME to the host that runs it",
         path.display()
     )]
     Secret {
@@ -72,8 +74,16 @@ pub enum SettingsError {
         path: PathBuf,
         /// The path of the key.
         key: String,
-        /// `env:NAME` or `file:PATH`.
+        /// `file:PATH`.
         reference: String,
+    },
+    /// A secret in a form that there is not.
+    #[error("{}: {error}", path.display())]
+    Form {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        error: SecretError,
     },
 }
 
@@ -90,12 +100,17 @@ impl ServiceConfig {
         if is_whole(&settings) {
             settings = out_of_whole(path, plugin, source)?;
         }
-        if let Some((key, reference)) = Secrets::references(&settings).next() {
-            return Err(SettingsError::Secret { path: path.to_owned(), key, reference });
+        let mut judged = settings.clone();
+        Secrets::hide(&mut judged).map_err(|error| SettingsError::Form { path: path.to_owned(), error })?;
+        let mut variables = Vec::new();
+        for (key, reference) in Secrets::references(&settings) {
+            match reference.strip_prefix("env:") {
+                Some(name) => variables.push(name.to_owned()),
+                None => return Err(SettingsError::Secret { path: path.to_owned(), key, reference }),
+            }
         }
-        let mut secrets = Vec::new();
-        find_secrets(&settings, "", &mut secrets);
-        Ok(Self { text: settings.to_string(), secrets })
+        let secrets = Secrets::written_out(&settings);
+        Ok(Self { text: settings.to_string(), judged: judged.to_string(), secrets, variables })
     }
 }
 
@@ -147,27 +162,6 @@ fn same_plugin(one: &PluginSource, other: &PluginSource) -> bool {
     }
 }
 
-fn find_secrets(value: &Value, path: &str, found: &mut Vec<String>) {
-    match value {
-        Value::Object(members) => {
-            for (key, member) in members {
-                let path = if path.is_empty() { key.clone() } else { format!("{path}.{key}") };
-                if SECRET_KEYS.contains(&key.as_str()) && member.is_string() {
-                    found.push(path);
-                } else {
-                    find_secrets(member, &path, found);
-                }
-            }
-        }
-        Value::Array(items) => {
-            for (index, item) in items.iter().enumerate() {
-                find_secrets(item, &format!("{path}[{index}]"), found);
-            }
-        }
-        _ => {}
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use serde_json::json;
@@ -199,16 +193,5 @@ mod tests {
             remove(&mut settings, path);
         }
         assert_eq!(settings, json!({ "publishers": [{}, { "x": 1 }] }));
-    }
-
-    #[test]
-    fn written_secrets_are_found_at_any_depth() {
-        let mut found = Vec::new();
-        find_secrets(
-            &json!({ "publishers": [{ "api_key": "x" }, { "tls": { "password": "y", "ca": "z" } }] }),
-            "",
-            &mut found,
-        );
-        assert_eq!(found, ["publishers[0].api_key", "publishers[1].tls.password"]);
     }
 }

@@ -99,6 +99,11 @@ impl Secrets {
         find::references(config).into_iter()
     }
 
+    /// The paths of keys whose values are credentials by their names and stand in the settings as they are.
+    pub fn written_out(config: &Value) -> Vec<String> {
+        find::written_out(config)
+    }
+
     /// Puts the values in where header values hold placeholders. Call it only for a request to a granted origin.
     pub(super) fn put_in(&self, headers: &mut HeaderMap) {
         if self.0.is_empty() {

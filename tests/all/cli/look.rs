@@ -64,6 +64,19 @@ fn check_tells_what_each_plugin_may_reach() {
 }
 
 #[test]
+fn check_warns_of_credentials_that_are_written_out_and_shows_none() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("metricast.toml").to_str().unwrap().to_owned();
+    let config = "[[publishers]]\nname = \"search\"\nplugin = \"elasticsearch\"\n[publishers.config]\n\
+                  hosts = [\"http://127.0.0.1:9200\"]\nindex_prefix = \"shop\"\napi_key = \"aHVudGVyMg\"\n";
+    fs::write(&path, config).unwrap();
+    let done = run(["check", "-c", &path]);
+    assert_eq!(done.code, 0);
+    assert!(done.stderr.starts_with("warning: publisher search: api_key is written out"), "{}", done.stderr);
+    assert!(!done.stderr.contains("aHVudGVyMg") && !done.stdout.contains("aHVudGVyMg"), "{}", done.stdout);
+}
+
+#[test]
 fn check_tells_everything_that_is_wrong_at_once() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("metricast.toml").to_str().unwrap().to_owned();

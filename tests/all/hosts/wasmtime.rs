@@ -7,6 +7,7 @@ use std::process::Command;
 use serde_json::Value;
 use support::process::Process;
 use support::search::Node;
+use support::stub::{Answer, Stub};
 use support::{Host, Server, metricast, ports, require};
 
 use super::service::{self, Serving};
@@ -92,6 +93,29 @@ fn a_service_without_a_config_in_it_takes_it_from_the_environment() {
     let Some(serving) = serve(compose, &["--env", &config]) else { return };
     serving.post(service::LINE).expect_success("one record");
     assert_eq!(node.count("environment-event*"), 1);
+}
+
+#[test]
+fn a_secret_of_the_config_in_a_service_comes_from_its_environment() {
+    let away = Stub::start(|_| Answer::text(401, "no"));
+    let url = away.url();
+    let compose = move |folder: &Path| {
+        let config = folder.join("search.toml");
+        let settings =
+            format!("hosts = [\"{url}\"]\nindex_prefix = \"p\"\napi_key = {{ secret = \"env:SEARCH_KEY\" }}\n");
+        fs::write(&config, settings).unwrap();
+        service::compose(folder, "elasticsearch", &["--config", config.to_str().unwrap()])
+    };
+    let Some(serving) = serve(compose.clone(), &["--env", "SEARCH_KEY=c2VjcmV0"]) else { return };
+    let answer = serving.post(service::LINE);
+    assert_eq!(answer.status, 502, "{}", answer.text());
+    assert!(!answer.text().contains("c2VjcmV0"), "{}", answer.text());
+    assert_eq!(away.requests()[0].header("authorization"), "ApiKey c2VjcmV0");
+    drop(serving);
+    let Some(serving) = serve(compose, &[]) else { return };
+    let answer = serving.post(service::LINE);
+    assert_eq!(answer.status, 500, "{}", answer.text());
+    assert!(answer.text().contains("api_key: the environment variable SEARCH_KEY is not set"), "{}", answer.text());
 }
 
 #[test]

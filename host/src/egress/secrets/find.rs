@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use http::HeaderValue;
+use metricast_records::credentials::is_credential;
 use serde_json::{Map, Value};
 
 use super::{PLACEHOLDER, Secret, SecretError};
@@ -137,6 +138,34 @@ pub(super) fn references(config: &Value) -> Vec<(String, String)> {
     let mut found = Vec::new();
     collect(config, "", &mut found);
     found
+}
+
+/// The paths of credentials that are no references.
+pub(super) fn written_out(config: &Value) -> Vec<String> {
+    let mut found = Vec::new();
+    collect_written(config, "", &mut found);
+    found
+}
+
+fn collect_written(value: &Value, path: &str, found: &mut Vec<String>) {
+    match value {
+        Value::Object(members) => members.iter().for_each(|(key, member)| {
+            let path = if path.is_empty() { key.clone() } else { format!("{path}.{key}") };
+            match member {
+                Value::String(_) if is_credential(key) => found.push(path),
+                // A reference and its user.
+                Value::Object(inner) if inner.contains_key("secret") => {}
+                member => collect_written(member, &path, found),
+            }
+        }),
+        Value::Array(items) => {
+            items
+                .iter()
+                .enumerate()
+                .for_each(|(index, item)| collect_written(item, &format!("{path}[{index}]"), found));
+        }
+        _ => {}
+    }
 }
 
 fn collect(value: &Value, path: &str, found: &mut Vec<(String, String)>) {
