@@ -11,9 +11,9 @@ pub(crate) fn unauthorized(target: &Target, reason: &str) -> PublishError {
     let scope = place::scope(Signal::Logs);
     let told = match user {
         Some(user) => format!(
-            "the token is refused for the user {user}. The user is Loki's own (logs.instance_id), neither that of the \
+            "the token in api_key is refused for the user {user}. The user is Loki's own (logs.instance_id), neither that of the \
              metrics nor the number of the organisation; the token's access policy needs the scope {scope}, and the stack \
-             in its realm"
+             in its realm: `metricast check --print access-policy` prints one"
         ),
         None => {
             "the token is refused, or one is missing: write api_key, and logs.instance_id where the receiver wants a \

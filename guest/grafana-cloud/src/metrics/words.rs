@@ -48,8 +48,9 @@ pub(crate) fn unauthorized(target: &Target, reason: &str) -> PublishError {
     let Target { url, user } = target;
     let told = match user {
         Some(user) => format!(
-            "the token is refused for the user {user}. The user is the instance id of this receiver, not the number of the \
-             organisation; the token's access policy needs the scope metrics:write, and the stack in its realm"
+            "the token in api_key is refused for the user {user} (instance_id). The user is the instance id of this \
+             receiver, not the number of the organisation; the token's access policy needs the scope metrics:write, and \
+             the stack in its realm: `metricast check --print access-policy` prints one"
         ),
         None => {
             "the token is refused, or one is missing: write api_key, and instance_id where the receiver wants a user"
