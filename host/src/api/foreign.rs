@@ -4,6 +4,7 @@
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use futures::FutureExt as _;
@@ -21,7 +22,11 @@ const PATIENCE: Duration = Duration::from_secs(30);
 const ONE: std::num::NonZeroU32 = std::num::NonZeroU32::MIN;
 
 #[derive(Clone)]
-pub(super) struct Foreign(pub(super) Arc<dyn MetricsPublisher>);
+pub(super) struct Foreign {
+    publisher: Arc<dyn MetricsPublisher>,
+    /// It gets no more records. A delivery whose thread is blocked hears of its end too late.
+    is_over: Arc<AtomicBool>,
+}
 
 impl Opener for Foreign {
     type Sandbox = Self;
@@ -32,11 +37,19 @@ impl Opener for Foreign {
 }
 
 impl Foreign {
+    pub(super) fn new(publisher: Arc<dyn MetricsPublisher>) -> Self {
+        Self { publisher, is_over: Arc::default() }
+    }
+
+    pub(super) fn is_over(&self) -> Arc<AtomicBool> {
+        Arc::clone(&self.is_over)
+    }
+
     async fn hand_over(&self, metrics: MetricsRef<'_>) -> Answer {
         let call = async {
             match metrics {
-                MetricsRef::Event(metrics) => self.0.publish_event_metrics(&metrics.to_owned()).await,
-                MetricsRef::Network(metrics) => self.0.publish_network_metrics(&metrics.to_owned()).await,
+                MetricsRef::Event(metrics) => self.publisher.publish_event_metrics(&metrics.to_owned()).await,
+                MetricsRef::Network(metrics) => self.publisher.publish_network_metrics(&metrics.to_owned()).await,
             }
         };
         match timeout(PATIENCE, AssertUnwindSafe(call).catch_unwind()).await {
@@ -67,6 +80,10 @@ impl Sandbox for Foreign {
     async fn publish(&self, batch: Arc<Batch>) -> Result<Receipt, CallError> {
         let mut receipt = Receipt::default();
         for record in batch.records() {
+            if self.is_over.load(Ordering::Relaxed) {
+                receipt.retryable.extend(record.index..batch.len() as u32);
+                break;
+            }
             match self.hand_over(record.metrics).await {
                 Answer::Taken => receipt.accepted += 1,
                 Answer::Never(reason) => receipt.rejected.push(Rejection { index: record.index, reason }),

@@ -14,7 +14,7 @@ use super::recorder::Recorder;
 use super::running::{Running, deadline};
 use super::settings::Settings;
 use super::start::StartError;
-use super::undelivered::{Shortfall, Undelivered};
+use super::undelivered::{Shortfall, Undelivered, Untaken};
 use crate::pipeline::Report;
 
 pub(super) struct Front {
@@ -157,11 +157,18 @@ impl Front {
         let taken = self.intake.taken();
         let running = match self.running().await {
             Ok(running) => Arc::clone(running),
-            Err(error) => return Err(never(taken, &error)),
+            Err(error) => return Err(self.never(taken, &error)),
         };
         let house = Arc::clone(&running.house);
         let settled = house.spawn(call(running)).await;
-        settled.unwrap_or_else(|error| Err(never(taken, &StartError::Other(error.to_string()))))
+        settled.unwrap_or_else(|error| Err(self.never(taken, &StartError::Other(error.to_string()))))
+    }
+
+    /// All that was taken, where it cannot start.
+    fn never(&self, records: u64, error: &StartError) -> Undelivered {
+        let shortfall = Shortfall { waiting: records, why: Some(error.to_string()), ..Shortfall::default() };
+        let Untaken { unqueued, invalid } = self.intake.take_untaken();
+        Undelivered { publishers: vec![shortfall], unqueued, invalid }
     }
 
     /// Runs on the house's threads; none where nothing has started.
@@ -181,11 +188,6 @@ impl Front {
         }
         reports
     }
-}
-
-fn never(records: u64, error: &StartError) -> Undelivered {
-    let shortfall = Shortfall { waiting: records, why: Some(error.to_string()), ..Shortfall::default() };
-    Undelivered { publishers: vec![shortfall], ..Undelivered::default() }
 }
 
 impl Drop for Front {

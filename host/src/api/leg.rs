@@ -43,7 +43,7 @@ pub(super) struct Leg {
 /// What delivers.
 enum Body {
     Own(Box<Pipeline>),
-    Foreign { delivery: Delivery<Foreign>, publisher: Arc<dyn MetricsPublisher> },
+    Foreign { delivery: Delivery<Foreign>, publisher: Arc<dyn MetricsPublisher>, is_over: Arc<AtomicBool> },
 }
 
 impl Leg {
@@ -69,9 +69,10 @@ impl Leg {
         let batching = Batching { max_age: Duration::ZERO, ..Batching::default() };
         let settings =
             crate::delivery::Settings { batching, retry: Retry::default(), max_instances: 1, max_unsaved: usize::MAX };
-        let (opener, reader) = (Foreign(Arc::clone(&publisher)), queue.reader());
+        let (opener, reader) = (Foreign::new(Arc::clone(&publisher)), queue.reader());
+        let is_over = opener.is_over();
         let delivery = Delivery::start_on(&name, opener, reader, settings, |leg| house.spawn_apart(leg));
-        Self::new(name, queue, Body::Foreign { delivery, publisher })
+        Self::new(name, queue, Body::Foreign { delivery, publisher, is_over })
     }
 
     fn new(name: String, queue: Queue, body: Body) -> Self {
@@ -200,7 +201,9 @@ impl Leg {
             let most = body.counts().into_iter().map(|counts| self.queue.appended().saturating_sub(counts.at_rest()));
             most.max().unwrap_or(0)
         });
-        *body = None;
+        if let Some(Body::Foreign { is_over, .. }) = body.take() {
+            is_over.store(true, Ordering::Relaxed);
+        }
         left
     }
 
@@ -280,12 +283,13 @@ impl Body {
 
     /// Waits for the end of a closed queue, and no longer than `within`.
     async fn drain(self, name: &str, queue: &Queue, within: Duration) -> (Vec<Report>, Result<(), Undelivered>) {
-        let (mut delivery, publisher) = match self {
+        let (mut delivery, publisher, is_over) = match self {
             Self::Own(pipeline) => return (pipeline.drain(Patience::InAll(within)).await, Ok(())),
-            Self::Foreign { delivery, publisher } => (delivery, publisher),
+            Self::Foreign { delivery, publisher, is_over } => (delivery, publisher, is_over),
         };
         let deadline = Instant::now() + within;
         if tokio::time::timeout_at(deadline, delivery.ended()).await.is_err() {
+            is_over.store(true, Ordering::Relaxed);
             delivery.stop();
             // One that blocks its thread does not see that.
             let _ = tokio::time::timeout(GRACE, delivery.ended()).await;

@@ -1,5 +1,6 @@
 use std::net::TcpListener;
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{self, Receiver};
 use std::time::Instant;
 
@@ -81,12 +82,14 @@ async fn one_that_is_dropped_ends_though_a_flush_goes_on() {
 }
 
 /// Blocks its thread until the other end of this is gone.
-struct Blocking(Arc<Mutex<Receiver<()>>>);
+#[derive(Clone)]
+struct Blocking(Arc<Mutex<Receiver<()>>>, Arc<AtomicUsize>);
 
 #[async_trait]
 impl MetricsPublisher for Blocking {
     async fn publish_event_metrics(&self, _metrics: &EventMetrics) -> Result<(), PublishError> {
         let _ = self.0.lock().unwrap().recv();
+        self.1.fetch_add(1, Ordering::Relaxed);
         Ok(())
     }
 
@@ -98,21 +101,27 @@ impl MetricsPublisher for Blocking {
 #[tokio::test]
 async fn publishers_of_ones_own_that_block_hold_up_no_other() {
     let (open, gate) = mpsc::sync_channel(1);
-    let gate = Arc::new(Mutex::new(gate));
+    let blocking = Blocking(Arc::new(Mutex::new(gate)), Arc::default());
     let mut all = CompositePublisher::new(Vec::new());
     for name in ["a", "b", "c", "d"] {
-        all = all.with(name, Blocking(Arc::clone(&gate)));
+        all = all.with(name, blocking.clone());
     }
     let all = all.with("scrape", PrometheusPublisher::new(0).without_server());
     all.publish_event_metrics(&event()).await.unwrap();
+    all.publish_event_metrics(&event()).await.unwrap();
     let page = all.exposition("scrape", ExpositionFormat::Text).await.unwrap();
-    assert!(page.contains("event_records_total{event_name=\"Pay\",status=\"running\"} 1"), "{page}");
+    assert!(page.contains("event_records_total{event_name=\"Pay\",status=\"running\"} 2"), "{page}");
     let asked = Instant::now();
     let undelivered = all.close(Duration::from_millis(100)).await.unwrap_err();
     assert!(asked.elapsed() < Duration::from_secs(10), "a close does not wait for them either");
     let waiting = undelivered.publishers.iter().map(|short| (short.publisher.as_str(), short.waiting));
-    assert_eq!(waiting.collect::<Vec<_>>(), [("a", 1), ("b", 1), ("c", 1), ("d", 1)]);
+    assert_eq!(waiting.collect::<Vec<_>>(), [("a", 2), ("b", 2), ("c", 2), ("d", 2)]);
     drop(open);
+    while blocking.1.load(Ordering::Relaxed) < 4 {
+        sleep(Duration::from_millis(1)).await;
+    }
+    sleep(Duration::from_millis(100)).await;
+    assert_eq!(blocking.1.load(Ordering::Relaxed), 4, "nothing comes after a close that reported it");
 }
 
 #[tokio::test]
