@@ -123,9 +123,12 @@ fn fill(value: &mut Value, path: &str, variable: Variable<'_>, found: &mut Found
             None => {
                 for (key, inner) in object.iter_mut() {
                     let path = if path.is_empty() { key.clone() } else { format!("{path}.{key}") };
-                    if let Some(text) = inner.as_str().filter(|_| is_credential(key)) {
-                        found.secrets.push(text.to_owned());
-                        found.keys.push(path.clone());
+                    if is_credential(key) {
+                        let before = found.secrets.len();
+                        found.secrets.extend(texts(inner).map(str::to_owned));
+                        if found.secrets.len() > before {
+                            found.keys.push(path.clone());
+                        }
                     }
                     fill(inner, &path, variable, found)?;
                 }
@@ -139,6 +142,11 @@ fn fill(value: &mut Value, path: &str, variable: Variable<'_>, found: &mut Found
         _ => {}
     }
     Ok(())
+}
+
+/// A text, or those of a list.
+fn texts(value: &Value) -> impl Iterator<Item = &str> {
+    value.as_array().map_or(std::slice::from_ref(value), Vec::as_slice).iter().filter_map(Value::as_str)
 }
 
 /// `{"secret": "env:NAME"}` or `{"basic": {"user": "…", "secret": "env:NAME"}}`, as in metricast.toml.
@@ -222,6 +230,12 @@ mod tests {
         assert_eq!(
             config.name_keys("401"),
             "401; the credentials are those of api_key, publishers[0].basic, publishers[0].bearer"
+        );
+        let listed = Stub { settings: Some(r#"{"apiTokens": ["one-of", "them"]}"#.to_owned()), ..Stub::default() };
+        let (listed, _) = find(&listed).unwrap();
+        assert_eq!(
+            (listed.hide("one-of them"), listed.name_keys("401")),
+            ("*** ***".to_owned(), "401; the credentials are those of apiTokens".to_owned(),)
         );
         assert_eq!(config.hide("401 for hunter2, u:pass, dTpwYXNz, tok-en"), "401 for ***, u:***, ***, ***");
     }

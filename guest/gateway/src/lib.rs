@@ -17,6 +17,7 @@ pub mod config;
 pub mod delivery;
 pub mod epoch;
 pub mod intake;
+mod packed;
 pub mod publisher;
 pub mod request;
 pub mod service;

@@ -15,6 +15,7 @@ use crate::config::{Config, VARIABLE};
 use crate::delivery::{Delivery, deliver};
 use crate::epoch;
 use crate::intake::Intake;
+use crate::packed::packed;
 use crate::publisher::{Profile, PublishError, Publisher, Surroundings};
 use crate::request::Head;
 
@@ -64,7 +65,7 @@ impl<S: Surroundings> Service<S> {
             RECORDS if head.method == "POST" => Intake::expect(head).map(Next::Body),
             RECORDS => Err(wrong_method(head, "POST", "records come by POST")),
             HEALTH => get().map(|()| Next::Answer(self.health())),
-            METRICS => get().map(|()| Next::Answer(self.metrics(head.text("accept").unwrap_or_default()))),
+            METRICS => get().map(|()| Next::Answer(self.metrics(head))),
             _ => Err(Problem::Elsewhere { method: head.method.clone(), path: head.path.clone(), there: THERE }),
         };
         next.unwrap_or_else(|problem| Next::Answer(Answer::from(&problem)))
@@ -176,19 +177,20 @@ impl<S: Surroundings> Service<S> {
         }
     }
 
-    fn metrics(&self, accept: &str) -> Answer {
+    fn metrics(&self, head: &Head) -> Answer {
         let open = match self.opened() {
             Ok(open) => open,
             Err(trouble) => return trouble.answer(None),
         };
-        let exposition = if open.profile.scrapes { open.publisher.scrape(accept) } else { None };
+        let exposition =
+            if open.profile.scrapes { open.publisher.scrape(head.text("accept").unwrap_or_default()) } else { None };
         self.open.replace(Some(open));
         let Some(exposition) = exposition else {
             let detail = format!("{} sends its records on and has nothing to scrape", self.surroundings.plugin().0);
             return Answer::problem(404, "not found", &detail);
         };
         let headers = vec![("content-type", exposition.content_type)];
-        Answer { status: 200, headers, body: exposition.body }
+        packed(head, Answer { status: 200, headers, body: exposition.body })
     }
 }
 

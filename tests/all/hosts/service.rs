@@ -1,10 +1,12 @@
 //! Services that `metricast compose --serve` made, running in some host, and what each must do wherever it runs.
 
 use std::fs;
+use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
+use flate2::read::GzDecoder;
 use serde_json::{Value, json};
 use support::http::Answer;
 use support::process::Process;
@@ -121,5 +123,11 @@ impl Serving {
             let line = format!("event_records_total{{event_name=\"{name}\",status=\"{status}\"}} {count}\n");
             assert!(page.text().contains(&line), "{line}{}", page.text());
         }
+        let packed = http::get_with(&format!("{}/metrics", self.url), "accept-encoding", "gzip").unwrap();
+        assert_eq!((packed.status, packed.header("content-encoding")), (200, "gzip"));
+        let mut unpacked = String::new();
+        GzDecoder::new(packed.body.as_slice()).read_to_string(&mut unpacked).unwrap();
+        assert_eq!(unpacked.len(), page.text().len());
+        assert!(packed.body.len() * 4 < unpacked.len(), "{}", packed.body.len());
     }
 }

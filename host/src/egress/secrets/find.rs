@@ -153,6 +153,7 @@ fn collect_written(value: &Value, path: &str, found: &mut Vec<String>) {
             let path = if path.is_empty() { key.clone() } else { format!("{path}.{key}") };
             match member {
                 Value::String(_) if is_credential(key) => found.push(path),
+                Value::Array(items) if is_credential(key) && items.iter().any(Value::is_string) => found.push(path),
                 // A reference and its user.
                 Value::Object(inner) if inner.contains_key("secret") => {}
                 member => collect_written(member, &path, found),
