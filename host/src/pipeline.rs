@@ -31,6 +31,7 @@ use crate::scrape::Scraped;
 
 pub use exposition::ExpositionError;
 pub use report::Report;
+pub(crate) use split::SPLIT_BY;
 pub(crate) use workshop::options;
 pub use workshop::{Prepared, Workshop};
 

@@ -288,7 +288,7 @@ fn a_service_carries_the_config_that_its_plugin_has_judged() {
     assert!(holds("{\"hosts\":[\"http://127.0.0.1:9\"],\"index_prefix\":\"from-whole\",\"service\":\"shop\"}"));
     let told = String::from_utf8_lossy(&metricast::output(["inspect", at("service.wasm").to_str().unwrap()]).stderr)
         .into_owned();
-    assert!(told.contains("it exports wasi:http/incoming-handler@0.2.0"), "{told}");
+    assert!(told.contains("it exports wasi:http/incoming-handler@0.2.0: it is a service; name the plugin"), "{told}");
 }
 
 #[test]

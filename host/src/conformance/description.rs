@@ -1,30 +1,38 @@
 //! What a plugin says of itself, and of a record.
 
 use metricast_records::{Metrics, dictionary, input};
+use semver::Version;
 use serde_json::Value;
 
 use super::report::{Amiss, Judged, broken};
 use super::samples;
 use super::subject::Subject;
+use crate::pipeline::SPLIT_BY;
 use crate::plugin::Description;
 
 pub(super) async fn description(subject: &Subject) -> Judged {
     let told = subject.plugin.description();
     check_version(&told.version)?;
     check_schema(&told.config_schema)?;
+    check_split(told)?;
     let again = subject.plugin.describe_again(&subject.limits).await?;
     check_same(told, &again)
 }
 
-/// Semantic Versioning 2.0.0: three numbers, then what `-` and `+` begin.
 fn check_version(version: &str) -> Judged {
-    let core = version.split(['-', '+']).next().unwrap_or_default();
-    let is_number = |part: &str| part.parse::<u64>().is_ok() && (part == "0" || !part.starts_with('0'));
-    let parts: Vec<_> = core.split('.').collect();
-    if parts.len() == 3 && parts.iter().all(|part| is_number(part)) {
+    match Version::parse(version) {
+        Ok(_) => Ok(()),
+        Err(error) => broken(format!("its version {version:?} is no semantic version, such as 1.2.3: {error}")),
+    }
+}
+
+/// A host reads the list of a key that is named so.
+fn check_split(told: &Description) -> Judged {
+    let Some((_, key)) = told.extra.iter().find(|(name, _)| name == SPLIT_BY) else { return Ok(()) };
+    if told.config_schema["properties"][key.as_str()]["type"] == "array" {
         return Ok(());
     }
-    broken(format!("its version {version:?} is no semantic version, such as 1.2.3"))
+    broken(format!("{SPLIT_BY} names {key:?}, which is no key of its schema with a list"))
 }
 
 fn check_schema(schema: &Value) -> Judged {
@@ -83,7 +91,7 @@ mod tests {
         for good in ["0.1.0", "1.20.3-rc.1", "1.0.0+build"] {
             assert!(check_version(good).is_ok(), "{good}");
         }
-        for bad in ["1.0", "v1.0.0", "1.0.0.0", "1.x.0", "01.0.0", ""] {
+        for bad in ["1.0", "v1.0.0", "1.0.0.0", "1.x.0", "01.0.0", "1.0.0-", "1.0.0-a..b", ""] {
             assert!(check_version(bad).is_err(), "{bad}");
         }
     }

@@ -38,7 +38,12 @@ pub(super) async fn single_record(subject: &Subject) -> Judged {
         };
         is_receipt(answer)?;
     }
-    Ok(())
+    match instance.snapshot().await? {
+        Some(saved) if saved.next_offset > 0 => {
+            broken(format!("records without a place in a queue move its next offset to {}", saved.next_offset))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// A whole call may be rejected as well.

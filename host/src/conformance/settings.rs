@@ -34,24 +34,34 @@ pub(super) async fn unknown_key(subject: &Subject) -> Judged {
 fn is_named<T>(call: &str, answer: Result<T, CallError>) -> Judged {
     match answer {
         Ok(_) => broken(format!("{call} takes the key {STRANGE}, which no plugin has")),
-        Err(CallError::Publish(PublishError::Misconfigured(why))) if why.contains(STRANGE) => Ok(()),
+        Err(CallError::Publish(PublishError::Misconfigured(why))) if names(&why) => Ok(()),
         Err(CallError::Publish(error)) => {
-            broken(format!("{call} does not name the key {STRANGE} as misconfigured; it says: {error}"))
+            broken(format!("{call} does not call it misconfigured with {STRANGE}: in front; it says: {error}"))
         }
         Err(CallError::Fault(fault)) => Err(fault.into()),
     }
 }
 
+/// Whether the text begins with the key's path and a colon, as a host needs it that shows the line.
+fn names(why: &str) -> bool {
+    why.split_once(':').is_some_and(|(key, _)| key == STRANGE)
+}
+
 pub(super) async fn not_a_config(subject: &Subject) -> Judged {
     for text in ["", "{", "[]", "null", "\"text\"", "{\"a\": 1} {}"] {
-        match subject.plugin.check(text, &subject.limits).await {
-            Err(CallError::Publish(PublishError::Misconfigured(_))) => {}
-            Ok(()) => return broken(format!("check takes {text:?}, which is no JSON object")),
-            Err(CallError::Publish(error)) => {
-                return broken(format!("check does not call {text:?} misconfigured; it says: {error}"));
-            }
-            Err(CallError::Fault(fault)) => return Err(fault.into()),
-        }
+        is_refused("check", text, subject.plugin.check(text, &subject.limits).await)?;
+        is_refused("open", text, subject.open_with(text).await)?;
     }
     Ok(())
+}
+
+fn is_refused<T>(call: &str, text: &str, answer: Result<T, CallError>) -> Judged {
+    match answer {
+        Err(CallError::Publish(PublishError::Misconfigured(_))) => Ok(()),
+        Ok(_) => broken(format!("{call} takes {text:?}, which is no JSON object")),
+        Err(CallError::Publish(error)) => {
+            broken(format!("{call} does not call {text:?} misconfigured; it says: {error}"))
+        }
+        Err(CallError::Fault(fault)) => Err(fault.into()),
+    }
 }

@@ -37,6 +37,22 @@ pub(super) async fn repeat(subject: &Subject) -> Judged {
     if shown(&instance).await? != page {
         return broken("a batch that came again is in its exposition twice");
     }
+    overlapping(subject).await
+}
+
+/// What comes again after a restart begins where the saved cursor was, and has its records with others, in batches of
+/// another size.
+async fn overlapping(subject: &Subject) -> Judged {
+    let records = &samples::many()[..300];
+    let (straight, other) = (subject.open().await?, subject.open().await?);
+    for instance in [&straight, &other] {
+        publish(instance, &samples::batch(&records[..200], 0)).await?;
+    }
+    publish(&straight, &samples::batch(&records[200..], 200)).await?;
+    publish(&other, &samples::batch(&records[100..], 100)).await?;
+    if saved(&other).await?.next_offset != 300 || page(&other).await? != page(&straight).await? {
+        return broken("records that came again beside new ones count twice, or the new ones are lost");
+    }
     Ok(())
 }
 

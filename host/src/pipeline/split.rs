@@ -10,7 +10,7 @@ use crate::config::Publisher;
 use crate::plugin::Description;
 
 /// What a description calls the settings' key.
-const SPLIT_BY: &str = "split-by";
+pub(crate) const SPLIT_BY: &str = "split-by";
 
 /// Whether a publisher's settings have a list in them that its plugin might ask to be split.
 pub(super) fn has_list(publisher: &Publisher) -> bool {

@@ -35,6 +35,9 @@ pub enum LoadProblem {
     /// No component is that large.
     #[error("it has more than {} MiB, the most that a component may have", MAX_SIZE >> 20)]
     TooLarge,
+    /// Nothing is in it.
+    #[error("it is empty: was it written to its end?")]
+    Empty,
     /// Not even WebAssembly.
     #[error("it is no WebAssembly file")]
     NotWasm,
@@ -53,7 +56,7 @@ pub enum LoadProblem {
     #[error("its imports cannot be satisfied: {0}")]
     Link(String),
     /// It does not export the contract.
-    #[error("it does not export {wanted}; it exports {}", list(.found))]
+    #[error("it does not export {wanted}; it exports {}{}", list(.found), service(.found))]
     MissingExport {
         /// The interface of the contract.
         wanted: &'static str,
@@ -74,6 +77,12 @@ pub enum LoadProblem {
     /// This program is ending.
     #[error("it was not loaded before the end")]
     Ended,
+}
+
+/// A word for who gives a service where a plugin is wanted.
+fn service(names: &[String]) -> &'static str {
+    let is_service = names.iter().any(|name| name.starts_with("wasi:http/incoming-handler@"));
+    if is_service { ": it is a service; name the plugin that it was made of" } else { "" }
 }
 
 fn list(names: &[String]) -> String {
@@ -117,6 +126,7 @@ fn judge(bytes: &[u8]) -> Result<(), LoadProblem> {
     match bytes {
         [b'\0', b'a', b's', b'm', _, _, 1, 0, ..] => Ok(()),
         [b'\0', b'a', b's', b'm', _, _, 0, 0, ..] => Err(LoadProblem::CoreModule),
+        [] => Err(LoadProblem::Empty),
         _ => Err(LoadProblem::NotWasm),
     }
 }
@@ -140,7 +150,7 @@ mod tests {
     fn what_is_no_component_is_named_for_what_it_is() {
         assert!(matches!(judge(&wat::parse_str("(module)").unwrap()), Err(LoadProblem::CoreModule)));
         assert!(matches!(judge(b"#!/bin/sh"), Err(LoadProblem::NotWasm)));
-        assert!(matches!(judge(b""), Err(LoadProblem::NotWasm)));
+        assert!(matches!(judge(b""), Err(LoadProblem::Empty)));
         assert!(judge(&wat::parse_str("(component)").unwrap()).is_ok());
     }
 

@@ -8,8 +8,8 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use metricast_sdk::bindings::exports::metricast::publisher::publisher::{Guest, GuestPublisher, Publisher};
 use metricast_sdk::bindings::metricast::publisher::types::{
-    Batch, Description, EventMetrics, Exposition, Finding, Flushed, LateRejection, Metrics, NetworkMetrics, Profile,
-    PublishError, Receipt, Rejection, Saved, Snippet, Verdict,
+    Attribute, Batch, Description, EventMetrics, Exposition, Finding, Flushed, LateRejection, Metrics, NetworkMetrics,
+    Profile, PublishError, Receipt, Rejection, Saved, Snippet, Verdict,
 };
 use metricast_sdk::dictionary;
 
@@ -42,6 +42,7 @@ fn misconfigured<T>(what: &str) -> Result<T, PublishError> {
 fn parse(config: &str) -> Result<(), PublishError> {
     match serde_json::from_str::<serde_json::Value>(config) {
         Ok(serde_json::Value::Object(settings)) => match settings.keys().next() {
+            Some(key) if breaks("unknown-key (unnamed)") => misconfigured(&format!("unknown key {key}")),
             Some(key) if !breaks("unknown-key") => misconfigured(&format!("{key}: unknown key; there is none")),
             _ => Ok(()),
         },
@@ -60,7 +61,7 @@ impl Guest for Rulebreaker {
             name: "rulebreaker".to_owned(),
             version: version.to_owned(),
             config_schema: r#"{"type": "object", "properties": {}}"#.to_owned(),
-            extra: Vec::new(),
+            extra: if breaks("description (split)") { vec![split_by_nothing()] } else { Vec::new() },
         }
     }
 
@@ -93,7 +94,9 @@ impl Guest for Rulebreaker {
 
 impl GuestPublisher for Open {
     fn open(config: String, state: Option<Saved>) -> Result<Publisher, PublishError> {
-        parse(&config)?;
+        if !breaks("not-a-config (open)") || config.starts_with("{\"m") {
+            parse(&config)?;
+        }
         let (records, next_offset) = state.map_or(Ok((0, 0)), |saved| restored(&saved))?;
         Ok(Publisher::new(Self { records: Cell::new(records), next_offset: Cell::new(next_offset) }))
     }
@@ -157,16 +160,26 @@ impl Open {
             return Err(PublishError::Internal("only batches".to_owned()));
         }
         self.records.set(self.records.get() + 1);
+        if breaks("single-record (place)") {
+            self.next_offset.set(self.next_offset.get() + 1);
+        }
         Ok(receipt(1))
     }
 
     fn count(&self, batch: &Batch) {
         let next = if breaks("repeat") { 0 } else { self.next_offset.get() };
-        let new = batch.offsets.iter().filter(|offset| **offset >= next).count() as u64;
+        let mut new = batch.offsets.iter().filter(|offset| **offset >= next).count() as u64;
+        if breaks("repeat (overlapping)") && new > 0 {
+            new = batch.offsets.len() as u64;
+        }
         self.records.set(self.records.get() + new);
         let last = batch.offsets.iter().max().copied().unwrap_or_default();
         self.next_offset.set(self.next_offset.get().max(last + 1));
     }
+}
+
+fn split_by_nothing() -> Attribute {
+    Attribute { key: "split-by".to_owned(), value: "signals".to_owned() }
 }
 
 fn restored(saved: &Saved) -> Result<(u64, u64), PublishError> {
