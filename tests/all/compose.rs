@@ -206,6 +206,17 @@ fn a_composite_keeps_the_contract() {
 }
 
 #[test]
+fn a_composite_with_a_leg_that_is_away_keeps_the_contract() {
+    let folder = tempfile::tempdir().unwrap();
+    let both = composed(&folder, &["prometheus", WEBHOOK], "both.wasm");
+    let config = folder.path().join("both.json");
+    fs::write(&config, "{\"publishers\": [{}, {\"url\": \"http://127.0.0.1:9/in\"}]}").unwrap();
+    let output = metricast::output(["conformance", both.to_str().unwrap(), "--config", config.to_str().unwrap()]);
+    let out = String::from_utf8_lossy(&output.stdout);
+    assert!(out.contains("0 broken"), "{out}{}", String::from_utf8_lossy(&output.stderr));
+}
+
+#[test]
 fn a_composite_is_granted_what_its_entries_name() {
     let folder = tempfile::tempdir().unwrap();
     let both = composed(&folder, &[WEBHOOK, "elasticsearch"], "both.wasm");
@@ -306,8 +317,16 @@ fn what_a_service_cannot_have_is_told() {
     assert!(told("elasticsearch").contains("c.toml: hosts[0]"), "{}", told("elasticsearch"));
     write("hosts = \n");
     assert!(told("elasticsearch").contains("c.toml: it is not TOML"), "{}", told("elasticsearch"));
+    fs::write(folder.path().join("c.toml"), b"index_prefix = \"\xff\"\n").unwrap();
+    assert!(
+        told("elasticsearch").contains("c.toml: it is not UTF-8 text, from byte 17 on"),
+        "{}",
+        told("elasticsearch")
+    );
     write("[[publishers]]\nplugin = \"prometheus\"\n");
     assert!(told("elasticsearch").contains("0 of its publishers use elasticsearch"), "{}", told("elasticsearch"));
+    write("signals = [\"metrics\", \"logs\"]\nendpoint = \"http://a\"\nlogs.endpoint = \"http://a\"\n");
+    assert!(told("grafana-cloud").contains("c.toml: signals: has more than one"), "{}", told("grafana-cloud"));
     write("port = 9464\n");
     let state = told("prometheus");
     assert!(state.contains("prometheus keeps state") && state.contains("--max-instance-reuse-count"), "{state}");

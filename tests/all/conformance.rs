@@ -190,6 +190,23 @@ fn each_signal_is_judged_and_settings_may_be_a_table_of_toml() {
 }
 
 #[test]
+fn a_typo_in_the_settings_is_no_fault_of_the_plugin() {
+    let folder = tempfile::tempdir().unwrap();
+    let config = folder.path().join("search.json");
+    fs::write(&config, r#"{"hosts": ["http://127.0.0.1:9"], "index_perfix": "p"}"#).unwrap();
+    let output = judge("elasticsearch", &["--config", config.to_str().unwrap()]);
+    assert_eq!(rules(&output, "broken"), BTreeSet::new());
+    assert_eq!(output.status.code(), Some(3));
+    assert!(String::from_utf8_lossy(&output.stdout).contains("did you mean `index_prefix`?"));
+    let other = folder.path().join("metricast.toml");
+    fs::write(&other, "[[publishers]]\nplugin = \"prometheus\"\n").unwrap();
+    let output = judge("elasticsearch", &["--config", other.to_str().unwrap()]);
+    let told = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(2), "{told}");
+    assert!(told.contains("has the settings of prometheus, and elasticsearch is to be judged"), "{told}");
+}
+
+#[test]
 fn a_plugin_that_is_not_there_is_named() {
     let output = judge("nowhere/mine.wasm", &[]);
     let told = String::from_utf8_lossy(&output.stderr);

@@ -49,10 +49,10 @@ impl Pending {
         self.entries.push_back(Entry { batch, faults: 0 });
     }
 
-    /// Puts batches of a saved state behind all others. The leg may have had them since that was saved.
+    /// Puts batches of a saved state behind all others.
     pub(crate) fn restore(&mut self, batches: Vec<Batch>) {
         for batch in batches {
-            self.push(Batch { redelivered: true, ..batch });
+            self.push(batch);
         }
     }
 

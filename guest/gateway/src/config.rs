@@ -174,7 +174,7 @@ fn read(reference: &str, variable: Variable<'_>) -> Result<String, String> {
     };
     match variable(name) {
         Some(value) if !value.is_empty() => Ok(value),
-        _ => Err(format!("the environment variable {name} is not set, and the secret is in it")),
+        _ => Err(format!("the environment variable {name} is not set: the secret is to come from it")),
     }
 }
 
@@ -222,7 +222,7 @@ mod tests {
         });
         let mut stub = Stub { settings: Some(config.to_string()), ..Stub::default() };
         let missing = find(&stub).err().unwrap().to_string();
-        assert_eq!(missing, "api_key: the environment variable KEY is not set, and the secret is in it");
+        assert_eq!(missing, "api_key: the environment variable KEY is not set: the secret is to come from it");
         stub.variables.extend([("KEY", "hunter2".to_owned()), ("PASSWORD", "pass".to_owned())]);
         let (config, _) = find(&stub).unwrap();
         let filled = json!({ "api_key": "hunter2", "publishers": [{ "basic": "dTpwYXNz", "bearer": "tok-en" }] });

@@ -27,7 +27,8 @@ impl Address {
         let is_https = match text.split_once("://") {
             Some(("https", _)) => true,
             Some(("http", _)) => false,
-            _ => return Err(format!("needs a scheme, such as https://{}", text.trim_start_matches('/'))),
+            Some((scheme, _)) => return Err(format!("{scheme} is not spoken here: write https or http")),
+            None => return Err(format!("needs a scheme, such as https://{}", text.trim_start_matches('/'))),
         };
         let uri: Uri = text.parse().map_err(|error| format!("is no address: {error}"))?;
         let authority = uri.authority().ok_or("has no host")?;
@@ -114,8 +115,8 @@ mod tests {
         assert_eq!(address("http://127.0.0.1:9009").join("/x").as_str(), "http://127.0.0.1:9009/x");
         for (text, expected) in [
             ("grafana.com/api", "needs a scheme, such as https://grafana.com/api"),
-            ("ftp://grafana.com", "needs a scheme"),
-            ("HTTPS://grafana.com", "needs a scheme"),
+            ("ftp://grafana.com", "ftp is not spoken here: write https or http"),
+            ("HTTPS://grafana.com", "HTTPS is not spoken here: write https or http"),
             ("https://user:word@grafana.com", "has credentials in it"),
             ("https://grafana.com@evil.com/", "has credentials in it"),
             ("https://grafana.com/api?x", "has more in it"),

@@ -73,7 +73,7 @@ impl Publisher for GrafanaCloudPublisher {
     }
 
     fn check(config: &Config) -> Result<(), PublishError> {
-        config.checked_signals()?.iter().try_for_each(|signal| config.options(*signal).map(drop))
+        config.options(config.signal()?).map(drop)
     }
 
     fn probe(config: &Config) -> Vec<Finding> {

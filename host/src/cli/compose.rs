@@ -105,7 +105,8 @@ impl Compose {
         let opened = Inspected::open(workshop, source, config.as_ref().map_or("{}", |config| &config.judged)).await?;
         self.refuse_state(&opened, workshop).await?;
         let bytes = compose::service(&source.read()?, config.as_ref().map(|config| config.text.as_str()))?;
-        let readers = if config.is_some() { Readers::Owner } else { Readers::Usual };
+        let has_secrets = config.as_ref().is_some_and(|config| !config.secrets.is_empty());
+        let readers = if has_secrets { Readers::Owner } else { Readers::Usual };
         compose::write(&self.output, &bytes, readers, |_| Ok::<_, ComposeError>(()))?;
         self.warn(&opened, config.as_ref(), terminal);
         let (place, size) = (self.output.display(), show_size(bytes.len() as u64));

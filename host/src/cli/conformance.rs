@@ -90,6 +90,10 @@ fn subject(plugin: &PluginSource, file: Option<&Path>) -> anyhow::Result<Checked
                 file.display(),
                 config.publishers.len()
             );
+            let own = &config.publishers[0].plugin;
+            if let (PluginSource::Bundled(own), PluginSource::Bundled(asked)) = (own, plugin) {
+                ensure!(own == asked, "{} has the settings of {own}, and {asked} is to be judged", file.display());
+            }
             config.publishers[0].plugin = plugin.clone();
             return Ok(config);
         }

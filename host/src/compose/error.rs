@@ -28,6 +28,9 @@ pub enum ComposeError {
     /// There is a folder where the result is to go.
     #[error("{} is a folder: name a file in it, such as {}", .0.display(), .0.join("both.wasm").display())]
     OutputIsFolder(PathBuf),
+    /// What stands where the result is to go is a device or the like.
+    #[error("{} is no file that could be replaced: name one, such as service.wasm", .0.display())]
+    OutputIsNoFile(PathBuf),
     /// The result would stand in place of what goes into it.
     #[error("{} goes into it: name another file", .0.display())]
     OutputIsInput(PathBuf),

@@ -11,10 +11,13 @@ use crate::plugin::PluginSource;
 /// Whether a result of these plugins, and of this config, may go there.
 ///
 /// # Errors
-/// Where there is a folder, no folder to hold it, or what goes into it.
+/// Where there is a folder or a device, no folder to hold it, or what goes into it.
 pub fn free_place(path: &Path, plugins: &[PluginSource], config: Option<&Path>) -> Result<(), ComposeError> {
     if path.is_dir() {
         return Err(ComposeError::OutputIsFolder(path.to_owned()));
+    }
+    if path.exists() && !path.is_file() {
+        return Err(ComposeError::OutputIsNoFile(path.to_owned()));
     }
     let folder = folder(path);
     if !folder.is_dir() {
@@ -30,7 +33,7 @@ pub fn free_place(path: &Path, plugins: &[PluginSource], config: Option<&Path>) 
 pub enum Readers {
     /// Whoever may read new files here.
     Usual,
-    /// Its owner: there is a config in it.
+    /// Its owner: there is a secret in it.
     Owner,
 }
 
@@ -45,9 +48,11 @@ pub fn write<E: From<ComposeError>>(
     check: impl FnOnce(&Path) -> Result<(), E>,
 ) -> Result<(), E> {
     let failed = |source| ComposeError::Write { path: path.to_owned(), source };
-    let file = beside(path, bytes, readers).map_err(failed)?;
+    // A link stays one.
+    let place = if path.is_symlink() { path.canonicalize().map_err(failed)? } else { path.to_owned() };
+    let file = beside(&place, bytes, readers).map_err(failed)?;
     check(file.path())?;
-    file.persist(path).map_err(|error| failed(error.error))?;
+    file.persist(&place).map_err(|error| failed(error.error))?;
     Ok(())
 }
 
@@ -97,6 +102,22 @@ mod tests {
         #[cfg(unix)]
         assert_eq!(std::os::unix::fs::MetadataExt::mode(&fs::metadata(&path).unwrap()) & 0o777, 0o600);
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1, "nothing is left beside it");
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_link_stays_one_and_what_is_no_file_is_left_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let (file, link) = (folder.path().join("real.wasm"), folder.path().join("link.wasm"));
+        fs::write(&file, "old").unwrap();
+        std::os::unix::fs::symlink(&file, &link).unwrap();
+        write(&link, b"new", Readers::Usual, |_| Ok::<_, ComposeError>(())).unwrap();
+        assert!(link.is_symlink());
+        assert_eq!(fs::read(&file).unwrap(), b"new");
+        let socket = folder.path().join("socket.wasm");
+        let _listener = std::os::unix::net::UnixListener::bind(&socket).unwrap();
+        assert!(matches!(free_place(&socket, &[], None), Err(ComposeError::OutputIsNoFile(_))));
+        assert!(matches!(free_place(Path::new("/dev/null"), &[], None), Err(ComposeError::OutputIsNoFile(_))));
     }
 
     #[test]

@@ -95,7 +95,13 @@ impl ServiceConfig {
     /// [`SettingsError`]. What the plugin says to its settings is not asked here.
     pub fn read(path: &Path, plugin: &Plugin, source: &PluginSource) -> Result<Self, SettingsError> {
         let read = |source| SettingsError::Read { path: path.to_owned(), source };
-        let text = std::fs::read_to_string(path).map_err(read)?;
+        let wrong = |reason: String| SettingsError::Syntax { path: path.to_owned(), reason };
+        if path.is_dir() {
+            return Err(wrong("it is a folder: name the file in it".to_owned()));
+        }
+        let text = String::from_utf8(std::fs::read(path).map_err(read)?).map_err(|error| {
+            wrong(format!("it is not UTF-8 text, from byte {} on", error.utf8_error().valid_up_to() + 1))
+        })?;
         let mut settings = parse(path, &text)?;
         if is_whole(&settings) {
             settings = out_of_whole(path, plugin, source)?;

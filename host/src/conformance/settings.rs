@@ -27,7 +27,14 @@ pub(super) async fn unknown_key(subject: &Subject) -> Judged {
         serde_json::from_str(subject.settings()).map_err(|error| Amiss::NotJudged(error.to_string()))?;
     settings.insert(STRANGE.to_owned(), Value::Bool(true));
     let settings = Value::Object(settings).to_string();
-    is_named("check", subject.plugin.check(&settings, &subject.limits).await)?;
+    let checked = subject.plugin.check(&settings, &subject.limits).await;
+    let own = subject.plugin.check(subject.settings(), &subject.limits).await;
+    if let (Err(CallError::Publish(said)), Err(CallError::Publish(of_its_own))) = (&checked, &own)
+        && said == of_its_own
+    {
+        return Err(Amiss::NotJudged(format!("check says of the config: {said}; --config names one that can be used")));
+    }
+    is_named("check", checked)?;
     is_named("open", subject.open_with(&settings).await)
 }
 
