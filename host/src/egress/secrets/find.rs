@@ -375,4 +375,16 @@ mod tests {
             assert!(!text.contains("hunter2"), "{text}");
         }
     }
+
+    #[test]
+    fn what_is_written_out_is_found_at_any_depth_and_references_are_not() {
+        let config = json!({
+            "publishers": [{ "api_key": "x" }, { "tls": { "password": "y", "ca": "z" } }],
+            "tokens": ["a", "b"],
+            "basic": { "basic": { "user": "u", "secret": "env:KEY" } },
+            "bearer": { "secret": "env:KEY" },
+            "password": null,
+        });
+        assert_eq!(written_out(&config), ["publishers[0].api_key", "publishers[1].tls.password", "tokens"]);
+    }
 }
