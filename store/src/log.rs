@@ -1,0 +1,1 @@
+//! The log: records as frames in segment files, in the order in which they came in.
