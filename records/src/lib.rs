@@ -27,6 +27,7 @@
 pub mod batch;
 pub mod body;
 mod builder;
+pub mod bytes;
 mod check;
 pub mod credentials;
 pub mod dictionary;

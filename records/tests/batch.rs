@@ -146,6 +146,41 @@ proptest! {
     }
 
     #[test]
+    fn a_batch_that_was_kept_as_bytes_is_the_same(
+        records in records(),
+        received in vec(0.0..4e9_f64, 0..3),
+        (was, now) in (0..1_u64 << 60, 0..1_u64 << 60),
+    ) {
+        let mut builder = BatchBuilder::new();
+        for (index, record) in records.iter().enumerate() {
+            builder.push(&record.as_ref(), received.get(index % 3).copied().unwrap_or(7.0)).unwrap();
+        }
+        let batch = builder.finish().placed("before", was);
+        let mut bytes = vec![1, 2, 3];
+        batch.write_bytes(was, &mut bytes);
+        let again = Batch::read_bytes(&bytes[3..], "epoch-1", now);
+        let again = again.map_err(|error| TestCaseError::fail(error.to_string()))?;
+        prop_assert_eq!(again.epoch(), "epoch-1");
+        prop_assert_eq!(again.received(), batch.received());
+        prop_assert_eq!(unpack(&again), (now..).zip(records).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn bytes_that_are_spoilt_are_a_clear_error_or_a_batch_that_can_be_read(
+        records in records(), hit in any::<(usize, u8)>(), length in any::<usize>(),
+    ) {
+        let mut bytes = Vec::new();
+        pack(&records).write_bytes(0, &mut bytes);
+        let whole = bytes.len();
+        prop_assert!(Batch::read_bytes(&bytes[..length % whole], "e", 0).is_err());
+        bytes[hit.0 % whole] ^= hit.1;
+        match Batch::read_bytes(&bytes, "e", u64::MAX) {
+            Err(error) => prop_assert!(!error.to_string().is_empty()),
+            Ok(batch) => prop_assert_eq!(unpack(&batch).len(), batch.len()),
+        }
+    }
+
+    #[test]
     fn any_columns_are_a_clear_error_or_a_batch_that_can_be_read(columns in columns()) {
         match Batch::try_from(columns) {
             Err(error) => prop_assert!(!error.to_string().is_empty()),
