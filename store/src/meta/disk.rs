@@ -20,14 +20,17 @@ pub(super) trait Disk: Send + 'static {
     /// The database's path, for messages.
     fn path(&self) -> &Path;
 
-    /// The database's file, made where there is none.
+    /// Whether there is a database.
+    fn is_made(&self) -> bool;
+
+    /// The database's file.
     fn open(&self) -> io::Result<Self::File>;
 
     /// An empty file beside it, which may replace it.
     fn begin_anew(&self) -> io::Result<Self::File>;
 
-    /// Keeps the database's file under another name, which is given back, and puts the new one at its place.
-    fn replace(&self) -> io::Result<PathBuf>;
+    /// Puts the new file at the database's place. What was there is kept under another name, which is given back.
+    fn replace(&self) -> io::Result<Option<PathBuf>>;
 
     /// Makes the ballast if it is not there.
     fn keep_ballast(&self, bytes: u64) -> io::Result<()>;
@@ -56,9 +59,10 @@ impl Folder {
         Ok(Self { folder: folder.to_owned(), path: folder.join("meta.redb") })
     }
 
-    fn file(path: &Path, truncate: bool) -> io::Result<File> {
+    /// An empty file that only its owner reads.
+    fn begin(path: &Path) -> io::Result<File> {
         use std::os::unix::fs::OpenOptionsExt;
-        OpenOptions::new().read(true).write(true).create(true).truncate(truncate).mode(0o600).open(path)
+        OpenOptions::new().read(true).write(true).create(true).truncate(true).mode(0o600).open(path)
     }
 
     fn new_path(&self) -> PathBuf {
@@ -96,24 +100,24 @@ impl Disk for Folder {
         &self.path
     }
 
+    fn is_made(&self) -> bool {
+        self.path.metadata().is_ok_and(|found| found.len() > 0)
+    }
+
     fn open(&self) -> io::Result<FileBackend> {
-        let fresh = !self.path.exists();
-        let file = Self::file(&self.path, false)?;
-        if fresh {
-            self.sync()?;
-        }
+        let file = OpenOptions::new().read(true).write(true).open(&self.path)?;
         FileBackend::new(file).map_err(io::Error::other)
     }
 
     fn begin_anew(&self) -> io::Result<FileBackend> {
-        FileBackend::new(Self::file(&self.new_path(), true)?).map_err(io::Error::other)
+        FileBackend::new(Self::begin(&self.new_path())?).map_err(io::Error::other)
     }
 
-    fn replace(&self) -> io::Result<PathBuf> {
-        let aside = self.aside();
-        // With a second name first there is a database under the usual one at every moment.
-        if std::fs::hard_link(&self.path, &aside).is_err() {
-            std::fs::rename(&self.path, &aside)?;
+    fn replace(&self) -> io::Result<Option<PathBuf>> {
+        let aside = self.is_made().then(|| self.aside());
+        if let Some(aside) = &aside {
+            // With a second name first there is a database under the usual one at every moment.
+            std::fs::hard_link(&self.path, aside).or_else(|_| std::fs::rename(&self.path, aside))?;
         }
         std::fs::rename(self.new_path(), &self.path)?;
         self.sync()?;
@@ -125,7 +129,7 @@ impl Disk for Folder {
         if bytes == 0 || path.metadata().is_ok_and(|found| found.len() >= bytes) {
             return Ok(());
         }
-        let mut file = Self::file(&path, true)?;
+        let mut file = Self::begin(&path)?;
         allocate(&mut file, bytes).inspect_err(|_| _ = std::fs::remove_file(&path))
     }
 

@@ -15,6 +15,9 @@ use super::tally::Tally;
 /// The format of the whole database: the tables and the fields in them.
 pub(super) const VERSION: u32 = 1;
 
+/// What is said where the id is gone.
+pub(super) const ID_LOST: &str = "the folder's id was lost: it has a new one";
+
 /// How the database was found.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Opened {
@@ -47,8 +50,8 @@ pub(super) fn open<D: Disk>(disk: &D, limits: &Limits) -> Result<Open, MetaError
     match result {
         Ok(open) => Ok(open),
         Err(Fault::Damaged(detail)) => {
-            let (database, mut opened) =
-                guarded(|| salvage::salvage(disk, limits)).map_err(|fault| fault.into_error(&path))?;
+            let (database, mut opened) = guarded(|| salvage::make(disk, limits, Some(&glance(disk))))
+                .map_err(|fault| fault.into_error(&path))?;
             let aside = opened.set_aside.clone().unwrap_or_default();
             tracing::error!(
                 path = %path.display(), aside = %aside.display(), detail, lost = opened.damage.len(),
@@ -63,6 +66,9 @@ pub(super) fn open<D: Disk>(disk: &D, limits: &Limits) -> Result<Open, MetaError
 
 /// Reads the format without writing a byte, as opening a database does.
 fn refuse_newer<D: Disk>(disk: &D) -> Result<(), MetaError> {
+    if !disk.is_made() {
+        return Ok(());
+    }
     let found = guarded(|| {
         let database = glance(disk)?;
         let views = Named { name: "about", rows: database.begin_read()?.open_table(Definition::new("about"))? };
@@ -86,6 +92,11 @@ pub(super) fn glance<D: Disk>(disk: &D) -> Result<redb::ReadOnlyDatabase, Fault>
 
 fn attempt<D: Disk>(disk: &D, limits: &Limits) -> Result<Open, Fault> {
     guarded(|| {
+        if !disk.is_made() {
+            let (database, opened) = salvage::make(disk, limits, None)?;
+            let tally = Tally::count(&Views::open(&database.begin_read()?)?)?;
+            return Ok(Open { database, tally, opened });
+        }
         let file = disk.open().map_err(|error| Fault::from_io(&error))?;
         let database = builder(limits, true).create_with_backend(file)?;
         let mut opened = Opened::default();
@@ -125,7 +136,6 @@ fn look(database: &Database, opened: &mut Opened) -> Result<Tally, Fault> {
     let tables = transaction.list_tables()?.count();
     let mut writing = Tables::open(&transaction)?;
     let id = writing.about.get(b"id", |fields| fields.try_into().ok())?;
-    opened.created = tables == 0;
     if tables == NAMES.len()
         && let Some(id) = id
     {
@@ -133,12 +143,8 @@ fn look(database: &Database, opened: &mut Opened) -> Result<Tally, Fault> {
         drop(writing);
         transaction.abort()?;
     } else {
-        if !opened.created && id.is_none() {
-            opened.damage.push(Damage {
-                table: "about",
-                key: "id".to_owned(),
-                what: "the folder's id was lost: it has a new one",
-            });
+        if id.is_none() {
+            opened.damage.push(Damage::at("about", b"id", ID_LOST));
         }
         let id = id.unwrap_or_else(random_id);
         opened.id = hex(id);

@@ -11,7 +11,7 @@ use super::disk::Disk;
 use super::error::{Fault, guarded};
 use super::frame::{Damage, Put, unseal};
 use super::letters::{self, key_of};
-use super::opening::{Opened, begin, builder, describe, glance, hex, random_id};
+use super::opening::{ID_LOST, Opened, begin, builder, describe, hex, random_id};
 use super::requests;
 use super::tables::{ALL, Definition, Tables, number_of};
 
@@ -19,33 +19,50 @@ use super::tables::{ALL, Definition, Tables, number_of};
 const COPIED: [&str; 9] =
     ["about", "publishers", "skipped", "pieces", "letters", "bodies", "evicted", "requests", "places"];
 
-/// Puts a fresh database with what is whole at the place of the damaged one.
-pub(super) fn salvage<D: Disk>(disk: &D, limits: &Limits) -> Result<(Database, Opened), Fault> {
+/// Puts a fresh database at the place of the old one, with what is whole in that; `None` where there is no old one.
+///
+/// It gets its place only when it is complete, so that no crash leaves half of one.
+pub(super) fn make<D: Disk>(
+    disk: &D,
+    limits: &Limits,
+    old: Option<&Result<ReadOnlyDatabase, Fault>>,
+) -> Result<(Database, Opened), Fault> {
     let io = |error: std::io::Error| Fault::from_io(&error);
     let fresh = builder(limits, false).create_with_backend(disk.begin_anew().map_err(io)?)?;
-    let mut opened = Opened::default();
+    let mut opened = Opened { created: old.is_none(), ..Opened::default() };
     let transaction = begin(&fresh)?;
     let mut tables = Tables::open(&transaction)?;
-    match guarded(|| glance(disk)) {
-        Err(fault) => opened.damage.push(lost_table("every table", &fault)),
-        Ok(old) => {
-            for name in COPIED {
-                copy(&old, &mut tables, name, &mut opened.damage)?;
-            }
-        }
+    if let Some(old) = old {
+        take_over(old, &mut tables, &mut opened.damage)?;
     }
-    index(&mut tables)?;
-    let id = tables.about.get(b"id", |fields| fields.try_into().ok())?;
-    if id.is_none() {
-        opened.damage.push(Damage::at("about", b"id", "the folder's id was lost: it has a new one"));
-    }
-    let id = id.unwrap_or_else(random_id);
+    let id = tables.about.get(b"id", |fields| fields.try_into().ok())?.unwrap_or_else(random_id);
     opened.id = hex(id);
     describe(&mut tables, id)?;
     drop(tables);
     transaction.commit()?;
-    opened.set_aside = Some(disk.replace().map_err(io)?);
+    opened.set_aside = disk.replace().map_err(io)?;
     Ok((fresh, opened))
+}
+
+/// Copies what is whole, and lists what is not.
+fn take_over(
+    old: &Result<ReadOnlyDatabase, Fault>,
+    tables: &mut Tables<'_>,
+    damage: &mut Vec<Damage>,
+) -> Result<(), Fault> {
+    match old {
+        Err(fault) => damage.push(lost_table("every table", fault)),
+        Ok(old) => {
+            for name in COPIED {
+                copy(old, tables, name, damage)?;
+            }
+        }
+    }
+    index(tables)?;
+    if tables.about.rows.get(b"id".as_slice())?.is_none() {
+        damage.push(Damage::at("about", b"id", ID_LOST));
+    }
+    Ok(())
 }
 
 fn lost_table(table: &'static str, fault: &Fault) -> Damage {

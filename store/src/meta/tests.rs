@@ -1,7 +1,12 @@
 //! The database on real folders, and on disks that fail, forget and flip.
 
+mod damage;
+mod faults;
 mod keeping;
 mod letters;
+mod memory;
+mod model;
+mod power;
 
 use super::{Change, Kind, Letter, Limits, Meta, Origin, PublisherChange};
 

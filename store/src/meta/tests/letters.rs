@@ -63,7 +63,7 @@ fn the_oldest_goes_when_there_are_too_many_and_is_counted() {
     let meta = Meta::open(folder.path(), limits).unwrap().0;
     assert_eq!(offsets(&meta, &Filter::default()), [4, 5, 6]);
     let count = |held, evicted| LetterCount { held, evicted };
-    let expected = [("".to_owned(), count(1, 0)), ("p".to_owned(), count(2, 2)), ("q".to_owned(), count(0, 1))];
+    let expected = [(String::new(), count(1, 0)), ("p".to_owned(), count(2, 2)), ("q".to_owned(), count(0, 1))];
     assert_eq!(meta.letter_counts().into_iter().collect::<Vec<_>>(), expected);
     assert_eq!(meta.publisher("p").unwrap().unwrap().evicted, 2);
 }
