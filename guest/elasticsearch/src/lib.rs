@@ -115,7 +115,7 @@ impl Publisher for ElasticsearchPublisher {
                 "documents went into {index}, which is no data stream any more: its template and stream were deleted"
             ));
         }
-        tally.answer(batch).map_err(while_open)
+        tally.records.answer(batch).map_err(while_open)
     }
 }
 
@@ -136,13 +136,13 @@ impl ElasticsearchPublisher {
         let Self { options, client, .. } = self;
         if options.layout.daily {
             let window = Window { past: options.max_past.clone(), future: options.max_future.clone() };
-            return Ok(window.rows(batch, &mut tally.receipt.rejected));
+            return Ok(window.rows(batch, &mut tally.records));
         }
         if !batch.redelivered() || batch.epoch().is_empty() {
             return Ok((0..batch.len() as u32).collect());
         }
         let missing = Lookup { client, layout: &options.layout, batch, deadline }.missing()?;
-        tally.receipt.accepted += (batch.len() - missing.len()) as u32;
+        tally.records.taken(batch.len() - missing.len());
         Ok(missing)
     }
 }

@@ -12,7 +12,7 @@
 //! A response of another shape, or for another number of records, leaves all of them in doubt; an item of another shape
 //! its record.
 
-use metricast_sdk::{PublishError, Rejection};
+use metricast_sdk::PublishError;
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -52,7 +52,7 @@ const TAKEN: &[u8] = br#"{"create":{"status":201}}"#;
 /// Why the response says nothing: the outcome of all records is in doubt.
 pub(crate) fn classify(body: &[u8], rows: &[u32], tally: &mut Tally) -> Result<(), String> {
     if all_taken(body) == Some(rows.len()) {
-        tally.receipt.accepted += rows.len() as u32;
+        tally.records.taken(rows.len());
         return Ok(());
     }
     let items = match serde_json::from_slice::<Bulk>(body) {
@@ -149,13 +149,13 @@ fn not_taken(status: u16, error: Option<Cause>) -> Fate {
 impl Tally {
     fn add(&mut self, row: u32, fate: Fate) {
         match fate {
-            Fate::Accepted => self.receipt.accepted += 1,
-            Fate::Rejected(reason) => self.receipt.rejected.push(Rejection { index: row, reason }),
-            Fate::Again(why) => self.again(&[row], why),
-            Fate::InDoubt(why) => self.in_doubt(&[row], why),
+            Fate::Accepted => self.records.taken(1),
+            Fate::Rejected(reason) => self.records.rejected(row, reason),
+            Fate::Again(why) => self.records.again([row], &why),
+            Fate::InDoubt(why) => self.records.in_doubt([row], &why),
             Fate::Homeless(why) => {
                 self.homeless = true;
-                self.again(&[row], why);
+                self.records.again([row], &why);
             }
         }
     }

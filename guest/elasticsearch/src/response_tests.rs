@@ -1,5 +1,5 @@
 use metricast_records::{BatchBuilder, EventMetrics, MetricsRef};
-use metricast_sdk::{Batch, Receipt};
+use metricast_sdk::{Batch, Receipt, Rejection};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
@@ -25,7 +25,7 @@ fn receipt(items: &[(u16, &str)]) -> Result<Receipt, PublishError> {
     let items: Vec<Value> = items.iter().map(|(status, kind)| item(*status, kind)).collect();
     let mut tally = Tally::default();
     classify(json!({ "errors": true, "items": items }).to_string().as_bytes(), &rows, &mut tally).unwrap();
-    tally.answer(&batch(rows.len()))
+    tally.records.answer(&batch(rows.len()))
 }
 
 #[test]
@@ -85,7 +85,7 @@ fn another_shape_or_number_says_nothing() {
     for body in ["", "{", "[]", "{}", "<html>", r#"{"items": {}}"#, r#"{"items": []}"#] {
         let mut tally = Tally::default();
         assert!(classify(body.as_bytes(), &[0], &mut tally).is_err(), "{body}");
-        assert_eq!(tally.receipt, Receipt::default(), "{body}");
+        assert_eq!(tally.records, metricast_sdk::Tally::default(), "{body}");
     }
     let told = classify(b"<html>It works!</html>\n", &[0], &mut Tally::default()).unwrap_err();
     assert_eq!(told, "the answer to _bulk is none of Elasticsearch or OpenSearch: \"<html>It works!</html>\"");
@@ -107,12 +107,13 @@ fn an_item_of_another_shape_leaves_the_others_what_they_are() {
         let mut tally = Tally::default();
         classify(body.to_string().as_bytes(), &[0, 1, 2], &mut tally).unwrap();
         let expected = Receipt { accepted: 2, retryable: vec![1], in_doubt: vec![1], ..Receipt::default() };
-        assert_eq!(tally.answer(&batch(3)), Ok(expected), "{item}");
+        assert_eq!(tally.records.answer(&batch(3)), Ok(expected), "{item}");
     }
     let untyped = json!({ "items": [{ "create": { "status": 400, "error": { "type": null, "reason": null } } }] });
     let mut tally = Tally::default();
     classify(untyped.to_string().as_bytes(), &[0], &mut tally).unwrap();
-    assert_eq!(tally.receipt.rejected, [Rejection { index: 0, reason: "400".into() }]);
+    let rejected = tally.records.answer(&batch(1)).unwrap().rejected;
+    assert_eq!(rejected, [Rejection { index: 0, reason: "400".into() }]);
 }
 
 #[test]
@@ -135,7 +136,8 @@ fn a_document_in_a_plain_index_is_noticed() {
     let body = json!({ "items": [item(".ds-shop-event-000001"), item("shop-event")] }).to_string();
     let mut tally = Tally::default();
     classify(body.as_bytes(), &[0, 1], &mut tally).unwrap();
-    assert_eq!((tally.homeless, tally.plain.as_deref(), tally.receipt.accepted), (true, Some("shop-event"), 2));
+    assert_eq!((tally.homeless, tally.plain.as_deref()), (true, Some("shop-event")));
+    assert_eq!(tally.records.answer(&batch(2)).unwrap().accepted, 2);
     let body = json!({ "items": [item(".ds-shop-event-000001")] }).to_string();
     let mut tally = Tally::default();
     classify(body.as_bytes(), &[0], &mut tally).unwrap();

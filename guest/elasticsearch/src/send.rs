@@ -3,7 +3,7 @@
 //! A body that is too large (413) is cut by what [`limit`](crate::limit) has learned from that; one that the server
 //! cannot read is halved until the record is alone. What is alone and too large or not to be read is rejected.
 
-use metricast_sdk::{Batch, PublishError, Rejection};
+use metricast_sdk::{Batch, PublishError};
 
 use crate::bulk::{Encoded, Encoder};
 use crate::cause::{Cause, refusal};
@@ -84,7 +84,7 @@ impl Sending<'_> {
                 }
                 Next::Stop(why) => {
                     for part in parts {
-                        self.tally.again(part, why.clone());
+                        self.tally.records.again(part.iter().copied(), &why);
                     }
                     break;
                 }
@@ -131,13 +131,13 @@ impl Sending<'_> {
     }
 
     fn not_taken(&mut self, part: &[u32], why: PublishError) -> Next {
-        self.tally.again(part, why.clone());
+        self.tally.records.again(part.iter().copied(), &why);
         Next::Stop(why)
     }
 
     fn in_doubt(&mut self, part: &[u32], why: String) -> Next {
         let why = PublishError::unavailable(why);
-        self.tally.in_doubt(part, why.clone());
+        self.tally.records.in_doubt(part.iter().copied(), &why);
         Next::Stop(why)
     }
 
@@ -161,7 +161,7 @@ impl Sending<'_> {
     }
 
     fn reject(&mut self, index: u32, reason: String) -> Next {
-        self.tally.receipt.rejected.push(Rejection { index, reason });
+        self.tally.records.rejected(index, reason);
         Next::Done
     }
 }

@@ -4,7 +4,7 @@
 //! sent.
 
 use metricast_sdk::time::rfc3339;
-use metricast_sdk::{Batch, Rejection};
+use metricast_sdk::{Batch, Tally};
 
 use crate::units::Span;
 
@@ -17,7 +17,7 @@ pub(crate) struct Window {
 
 impl Window {
     /// The records within, by their indexes; the others are rejected.
-    pub(crate) fn rows(&self, batch: &Batch, rejected: &mut Vec<Rejection>) -> Vec<u32> {
+    pub(crate) fn rows(&self, batch: &Batch, tally: &mut Tally) -> Vec<u32> {
         let mut rows = Vec::with_capacity(batch.len());
         for (index, received) in (0..).zip(batch.received()) {
             let time = filed_under(batch, index as usize);
@@ -34,7 +34,7 @@ impl Window {
                 rfc3339(time),
                 bound.as_str()
             );
-            rejected.push(Rejection { index, reason });
+            tally.rejected(index, reason);
         }
         rows
     }
@@ -71,8 +71,9 @@ mod tests {
         push(now, Some(now + 2.0 * DAY));
         push(now, Some(now + 2.0 * DAY + 1.0));
         let window = Window { past: Span::days(90), future: Span::days(2) };
-        let mut rejected = Vec::new();
-        assert_eq!(window.rows(&builder.finish(), &mut rejected), [0, 2, 3]);
+        let (batch, mut tally) = (builder.finish(), Tally::default());
+        assert_eq!(window.rows(&batch, &mut tally), [0, 2, 3]);
+        let rejected = tally.answer(&batch).unwrap().rejected;
         let expected = [
             (
                 1,

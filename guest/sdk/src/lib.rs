@@ -50,6 +50,7 @@ pub mod log;
 #[cfg(target_arch = "wasm32")]
 mod panic;
 mod publisher;
+mod tally;
 
 pub use answer::{
     Exposition, Finding, Flushed, LateRejection, Profile, PublishError, Receipt, Rejection, Saved, Snippet, Verdict,
@@ -59,6 +60,7 @@ pub use metricast_records::{
     dictionary, time,
 };
 pub use publisher::{Description, Publisher};
+pub use tally::Tally;
 
 /// Exports a [`Publisher`] as the plugin that this crate is. Once a crate.
 #[macro_export]

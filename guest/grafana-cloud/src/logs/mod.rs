@@ -12,7 +12,6 @@ pub(crate) mod probe;
 mod push;
 mod refusal;
 mod send;
-mod tally;
 mod words;
 
 use metricast_sdk::{Batch, Profile, PublishError, Receipt};

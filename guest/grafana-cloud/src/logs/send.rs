@@ -8,13 +8,12 @@
 use std::time::Instant;
 
 use metricast_sdk::http::{Method, Response};
-use metricast_sdk::{Batch, PublishError};
+use metricast_sdk::{Batch, PublishError, Tally};
 
 use super::answer::{Answer, classify};
 use super::line::Lines;
 use super::push::{self, CONTENT_TYPE, Entry, Labels, Stream};
 use super::refusal::{Judgement, Measure, Refusal};
-use super::tally::Tally;
 use super::words;
 use crate::client::{Ask, Deadline, Failure};
 use crate::discovery::{Directory, authorization};
@@ -80,6 +79,10 @@ impl Part {
         Self { stream, entries }
     }
 
+    fn indexes(&self) -> impl Iterator<Item = u32> {
+        self.entries.iter().map(|entry| entry.index)
+    }
+
     fn rest(&mut self, at: usize) -> Self {
         Self { stream: self.stream, entries: self.entries.split_off(at) }
     }
@@ -119,7 +122,7 @@ impl Sending<'_> {
                 Next::Parts(more) => parts.extend(more),
                 Next::Stop(why) => {
                     for part in parts {
-                        tally.again(&part.entries, &why);
+                        tally.again(part.indexes(), &why);
                     }
                     break;
                 }
@@ -167,7 +170,7 @@ impl Sending<'_> {
         match answer {
             Answer::Taken => {
                 self.room.taken();
-                tally.taken(&part.entries);
+                tally.taken(part.entries.len());
                 DONE
             }
             Answer::Refused { reason, refusal } if refusal.is_of_all => {
@@ -218,7 +221,7 @@ impl Sending<'_> {
             return halves(rest);
         }
         if judgement != Judgement::Open {
-            tally.taken(&std::mem::take(&mut rest.entries));
+            tally.taken(std::mem::take(&mut rest.entries).len());
         }
         let may_move = self.options.late == Late::ArrivalTime && !stream.by_arrival;
         let mut moved = Vec::new();
@@ -237,13 +240,13 @@ impl Sending<'_> {
 
 /// Nothing of it is there.
 fn later(part: &Part, why: PublishError, tally: &mut Tally) -> Next {
-    tally.again(&part.entries, &why);
+    tally.again(part.indexes(), &why);
     Next::Stop(why)
 }
 
 /// Some of it may be there.
 fn in_doubt(part: &Part, why: PublishError, tally: &mut Tally) -> Next {
-    tally.in_doubt(&part.entries, &why);
+    tally.in_doubt(part.indexes(), &why);
     Next::Stop(why)
 }
 

@@ -133,7 +133,10 @@ fn late_lines_are_told_by_the_times_in_the_words() {
     let receipt = open(&receiver, &json!({})).publish(&batch(&ages)).unwrap();
     assert_eq!((receipt.accepted, receipt.rejected.len()), (66, 34));
     assert!(
-        receipt.rejected.iter().all(|it| it.index % 3 == 0 && it.reason.contains("line: entry too far behind, oldest"))
+        receipt
+            .rejected
+            .iter()
+            .all(|it| it.index % 3 == 0 && it.reason.contains("line: entry too far behind the newest"))
     );
     assert_eq!((stored.lock().unwrap().len(), receiver.pushes().len()), (66, 1), "nothing is sent twice");
 }

@@ -1,8 +1,8 @@
 //! Which protocol a receiver is spoken to in.
 //!
 //! Remote write 2.0 is tried first. A receiver that does not know it says 415, or takes the body for a broken one (400),
-//! or says 204 and stores nothing; in each case the same values are sent in 1.0. After a 400 that is a trial: where 1.0 is
-//! refused as well, the version was not what was wrong.
+//! or says 204 and stores nothing; in each case the same values are sent in 1.0, for as long as the publisher is open.
+//! After a 400 that is a trial: where 1.0 is refused as well, the version was not what was wrong.
 
 use metricast_series::otlp::Resource;
 use metricast_series::push::{Format, Labels};

@@ -163,17 +163,17 @@ impl Pusher {
     /// Does what the answer to the first body asks for; none where it goes on from there.
     fn follow(&mut self, answer: Answer, at: &Target, way: &mut Way<'_>) -> Result<Option<Progress>, PublishError> {
         match answer {
-            Answer::Taken { note } => self.settle(note.map(|note| words::refused(at, &note))),
+            Answer::Taken { note } => self.settle(at, note.as_deref()),
             Answer::Refused { reason, knows_second } => match self.dialect.refused(knows_second) {
                 Some(other) => return Ok(Some(self.say_in(other, &reason))),
-                None => self.refused(knows_second, words::refused(at, &reason)),
+                None => self.refused(knows_second, at, &reason),
             },
             Answer::NotUnderstood(reason) => {
                 return Ok(Some(self.say_in(Dialect::First { on_trial: false }, &reason)));
             }
             Answer::TooLarge(reason) => match self.smaller() {
                 Some(progress) => return Ok(Some(progress)),
-                None => self.settle(Some(words::refused(at, &reason))),
+                None => self.settle(at, Some(&reason)),
             },
             Answer::Unauthorized(reason) => way.ask_again(words::unauthorized(at, &reason))?,
             Answer::Nowhere(reason) => way.ask_again(words::nowhere(way.options, at, &reason))?,
@@ -192,19 +192,19 @@ impl Pusher {
         Err(PublishError::Unavailable { reason, retry_after_ms: Some(left.as_millis() as u64) })
     }
 
-    /// The receiver has answered for the first body.
-    fn settle(&mut self, trouble: Option<String>) {
+    /// The receiver has answered for the first body, and does not take all of it where there is a reason.
+    fn settle(&mut self, at: &Target, reason: Option<&str>) {
         let Some(body) = self.waiting.pop_front() else { return };
         self.sent.settle(&body.series);
         self.faults = 0;
-        match trouble {
-            Some(trouble) => self.trouble.tell(trouble),
+        match reason {
+            Some(reason) => self.trouble.tell(reason, &words::refused(at, reason)),
             None => self.dialect = self.dialect.taken(),
         }
     }
 
-    fn refused(&mut self, knows_second: bool, reason: String) {
-        self.settle(Some(reason));
+    fn refused(&mut self, knows_second: bool, at: &Target, reason: &str) {
+        self.settle(at, Some(reason));
         if knows_second && self.dialect.is_second() {
             self.dialect = self.dialect.taken();
         }
@@ -233,13 +233,13 @@ impl Pusher {
         let PublishError::Unavailable { reason, retry_after_ms } = error else { return error };
         self.not_before = retry_after_ms.map(|wait| now + Duration::from_millis(wait).min(LONGEST_WISH));
         self.faults = if is_fault { self.faults + 1 } else { 0 };
-        let mut reason = format!("POST {}: {reason}", target.url);
+        let mut told = format!("POST {}: {reason}", target.url);
         if self.faults >= FAULTS {
-            reason = format!("{reason} ({FAULTS} times: this push is given up, the next one has all values)");
-            self.trouble.tell(reason.clone());
+            told = format!("{told} ({FAULTS} times: this push is given up, the next one has all values)");
+            self.trouble.tell(&reason, &told);
             self.waiting.clear();
         }
-        PublishError::Unavailable { reason, retry_after_ms }
+        PublishError::Unavailable { reason: told, retry_after_ms }
     }
 }
 

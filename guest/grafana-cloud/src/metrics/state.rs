@@ -7,7 +7,7 @@
 //! |---|---|
 //! | magic | `mcgcloud` |
 //! | checksum | `u32`, CRC-32 (IEEE) of all that follows |
-//! | dialect | `u8`: 0 OTLP, 1 remote write 2.0 not yet seen to be known, 2 seen to be known, 3 remote write 1.0 |
+//! | dialect | `u8`: 0 OTLP, 1 remote write, 2 remote write of a receiver that was seen to know 2.0 |
 //! | its receiver | text: the address that the dialect is known of |
 //! | found | `u8`: 0 nothing, 1 what follows: the question, the address and the user, texts |
 //! | version of the series | `u32` |
@@ -36,7 +36,7 @@ pub(crate) struct State {
     pub(crate) series: Saved,
     /// What was sent of them.
     pub(crate) sent: Sent,
-    /// How the receiver was spoken to.
+    /// How the receiver is spoken to next.
     pub(crate) dialect: Dialect,
     /// Whom the dialect is known of.
     pub(crate) receiver: String,
@@ -49,9 +49,9 @@ impl State {
     pub(crate) fn write(&self) -> Saved {
         let mut body = vec![match self.dialect {
             Dialect::Otlp => 0,
-            Dialect::Second { confirmed: false } | Dialect::First { on_trial: true } => 1,
+            // A receiver that does not know 2.0 may by then: it is tried again.
+            Dialect::Second { confirmed: false } | Dialect::First { .. } => 1,
             Dialect::Second { confirmed: true } => 2,
-            Dialect::First { on_trial: false } => 3,
         }];
         block(self.receiver.as_bytes(), &mut body);
         body.push(u8::from(self.found.is_some()));
@@ -131,7 +131,6 @@ impl<'a> Bytes<'a> {
             0 => Dialect::Otlp,
             1 => Dialect::Second { confirmed: false },
             2 => Dialect::Second { confirmed: true },
-            3 => Dialect::First { on_trial: false },
             _ => return None,
         };
         let receiver = self.text()?;
@@ -165,7 +164,7 @@ mod tests {
         State {
             series: Saved { version: 1, state: vec![1, 2, 3], next_offset: 42 },
             sent: Sent::default(),
-            dialect: Dialect::First { on_trial: false },
+            dialect: Dialect::Second { confirmed: true },
             receiver: target.url.to_string(),
             found: Some(Remembered { question: "shop eu".to_owned(), target }),
         }
@@ -180,6 +179,14 @@ mod tests {
         assert_eq!(read.write(), saved);
         let without = State { found: None, dialect: Dialect::Otlp, ..state() };
         assert_eq!(State::read(&without.write()).unwrap().write(), without.write());
+    }
+
+    #[test]
+    fn what_only_this_run_goes_by_is_not_remembered() {
+        for on_trial in [false, true] {
+            let first = State { dialect: Dialect::First { on_trial }, ..state() };
+            assert_eq!(State::read(&first.write()).unwrap().dialect, Dialect::Second { confirmed: false });
+        }
     }
 
     #[test]

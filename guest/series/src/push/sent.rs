@@ -19,12 +19,13 @@ pub const OLDEST_ZERO_MILLIS: i64 = 30 * 60 * 1000;
 /// It belongs to its registry. A registry that is restored without it is sent with its 0s again, and the receiver counts
 /// everything twice; where it is lost, the registry begins anew too. It is best saved after each push: a series that was
 /// sent since it was saved last, and expires before it is sent again, gets no marker, and fades within five minutes.
+///
+/// The [`Labels`](super::Labels) of the bodies may change: a series that was sent goes on under the new ones without a 0,
+/// since the receiver has counted under the old ones what it begins with. The old ones get no marker.
 #[derive(Debug, Clone, Default)]
 pub struct Sent {
     /// The time of the last push that was begun, milliseconds since the Unix epoch; 0 where there was none.
     pub(super) last: i64,
-    /// A checksum of what the caller said of the series' names.
-    pub(super) identity: u32,
     pub(super) families: Vec<SentFamily>,
 }
 
@@ -109,17 +110,6 @@ pub enum BeginError {
 }
 
 impl Sent {
-    /// Says what the caller adds to the names of all series, such as its [`Labels`](super::Labels) in one text.
-    ///
-    /// Where that is not what it was before, all series are others now. Those that were sent go on under their new names
-    /// without a 0, since the receiver has counted under the old ones what they begin with; the old ones get no marker.
-    pub fn identify(&mut self, identity: &str) {
-        let identity = crc32fast::hash(identity.as_bytes());
-        if std::mem::replace(&mut self.identity, identity) != identity {
-            self.families.iter_mut().for_each(|family| family.shape = !family.shape);
-        }
-    }
-
     /// Begins a push of all that `registry` shows, with the time `now`, milliseconds since the Unix epoch. Bodies of
     /// earlier pushes can no longer be settled.
     ///

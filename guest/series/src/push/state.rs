@@ -9,12 +9,12 @@
 //! | version | `u32` |
 //! | checksum | `u32`, CRC-32 (IEEE) of all that follows |
 //! | last push | `i64`, milliseconds since the Unix epoch |
-//! | identity | `u32`, a checksum |
 //! | families | `u32`, then each of them |
 //!
-//! A family is its name (text), the checksums of its labels' names and of its shape (`u32` each), how many labels it has (`u32`), its series (`u32`), and
-//! then each series: its label values (texts), its start in the registry (`f64`), its start for the receiver (`i64`,
-//! milliseconds), the time of its latest exemplar (`i64`), and its standing (`u8`: 0 new, 1 known, 2 gone, 3 ended).
+//! A family is its name (text), the checksums of its labels' names and of its shape (`u32` each), how many labels it has
+//! (`u32`), its series (`u32`), and then each series: its label values (texts), its start in the registry (`f64`), its
+//! start for the receiver (`i64`, milliseconds), the time of its latest exemplar (`i64`), and its standing (`u8`: 0 new,
+//! 1 known, 2 gone, 3 ended).
 
 use super::sent::{Entry, Sent, SentFamily, Standing};
 use crate::labels::LabelTable;
@@ -36,7 +36,6 @@ impl Sent {
         let checksum_at = out.len();
         out.extend_from_slice(&[0; 4]);
         out.extend_from_slice(&self.last.to_le_bytes());
-        out.extend_from_slice(&self.identity.to_le_bytes());
         count(self.families.len(), out);
         self.families.iter().for_each(|family| write_family(family, out));
         let checksum = crc32fast::hash(&out[checksum_at + 4..]);
@@ -56,12 +55,12 @@ impl Sent {
         if bytes.u32()? != crc32fast::hash(bytes.0) {
             return Err(SnapshotError::Checksum);
         }
-        let (last, identity) = (bytes.i64()?, bytes.u32()?);
+        let last = bytes.i64()?;
         let families = (0..bytes.count(20)?).map(|_| read_family(&mut bytes)).collect::<Result<Vec<_>, _>>()?;
         if !bytes.0.is_empty() {
             return Err(SnapshotError::Malformed("something follows its end"));
         }
-        Ok(Self { last, identity, families })
+        Ok(Self { last, families })
     }
 }
 

@@ -237,7 +237,6 @@ fn what_was_sent_survives_a_restart() {
 fn what_was_counted_under_other_names_is_not_counted_again() {
     let mut metrics = Metrics::new(HistogramForm::Classic);
     let (labels, mut sent) = (metrics.labels(), Sent::default());
-    sent.identify("till-7");
     metrics.at(BEGIN - 10);
     metrics.moved("a", 3);
     metrics.took("a", 0.1);
@@ -246,20 +245,16 @@ fn what_was_counted_under_other_names_is_not_counted_again() {
     sent.write(&mut bytes);
     let mut snapshot = Vec::new();
     metricast_series::snapshot::write(&metrics.registry, 0, &mut snapshot);
-    let push = |form, identity| {
+    let push = |form, instance| {
         let mut metrics = Metrics::new(form);
         metricast_series::snapshot::restore(&mut metrics.registry, &snapshot).expect("it was written so");
         metrics.at(BEGIN + 500);
         metrics.moved("b", 4);
         let mut sent = Sent::restore(&bytes).expect("it was written so");
-        sent.identify(identity);
+        let labels = Labels::new(&metrics.registry, [("job", "shop"), ("instance", instance)]).expect("labels");
         let all = bodies_of(&metrics, &mut sent, BEGIN + 1000, &labels);
-        [
-            "moved_bytes_total till-7,shop,a,eu ",
-            "moved_bytes_total till-7,shop,b,eu ",
-            "took_seconds_count till-7,shop,a,eu ",
-        ]
-        .map(|name| all[name].iter().map(|(_, value)| *value).collect::<Vec<_>>())
+        ["moved_bytes_total X,shop,a,eu ", "moved_bytes_total X,shop,b,eu ", "took_seconds_count X,shop,a,eu "]
+            .map(|name| all[&name.replace('X', instance)].iter().map(|(_, value)| *value).collect::<Vec<_>>())
     };
     let goes_on = [vec![Some(3.0)], vec![Some(0.0), Some(4.0)], vec![Some(1.0)]];
     assert_eq!(push(HistogramForm::Classic, "till-7"), goes_on);
