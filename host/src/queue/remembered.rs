@@ -68,15 +68,19 @@ impl Queue {
     ///
     /// # Errors
     /// What the database of a durable queue says.
-    pub(crate) fn recall(&self, key: Digest, body: Digest) -> Result<Recalled, MetaError> {
-        let mut remembered = self.0.remembered();
-        remembered.forget_old();
-        let kept = match (remembered.requests.get(&key), &self.0.kept) {
-            (Some(request), _) => Some(request.clone()),
-            (None, Some(kept)) => kept.request(&key)?.and_then(|note| note.request),
-            (None, None) => None,
+    pub(crate) async fn recall(&self, key: Digest, body: Digest) -> Result<Recalled, MetaError> {
+        let known = self.0.remembered().recall(&key);
+        let kept = match (&known, self.0.kept.clone()) {
+            (None, Some(kept)) => {
+                // A disk may have to be waited for.
+                let looked_up = tokio::task::spawn_blocking(move || kept.request(&key)).await;
+                looked_up.unwrap_or(Err(MetaError::Closed))?.and_then(|note| note.request)
+            }
+            _ => None,
         };
-        Ok(match kept {
+        let mut remembered = self.0.remembered();
+        // It may have been taken in meanwhile.
+        Ok(match remembered.recall(&key).or(kept) {
             Some(request) if request.body == body => Recalled::Answered(request.answer),
             Some(_) => Recalled::OtherBody,
             None if !remembered.under_way.insert(key) => Recalled::UnderWay,
@@ -177,6 +181,11 @@ impl Remembered {
             self.places.insert(place.input.clone(), place);
         }
         self.forget_old();
+    }
+
+    fn recall(&mut self, key: &Digest) -> Option<Request> {
+        self.forget_old();
+        self.requests.get(key).cloned()
     }
 
     fn forget_old(&mut self) {
