@@ -44,7 +44,7 @@ class Publisher:
         return self._post(dictionaries(batch))
 
     def flush(self) -> Flushed:
-        return Flushed(pending=0, rejected=[], retry_after_ms=None)
+        return Flushed(pending=0, rejected=[], retry_after_ms=None, reason="")
 
     def close(self) -> Flushed:
         return self.flush()

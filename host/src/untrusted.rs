@@ -121,6 +121,7 @@ pub(crate) fn flushed(raw: raw::Flushed, limits: &Limits) -> Result<Flushed, Fau
         pending: raw.pending,
         rejected: raw.rejected.into_iter().map(rejection).collect(),
         retry_after: wait(raw.retry_after_ms),
+        reason: text(&raw.reason, limits.text),
     })
 }
 

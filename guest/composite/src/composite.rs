@@ -218,20 +218,16 @@ impl Composite {
     }
 
     /// The answer of a flush or a close.
-    fn told(&mut self, sent: Sent, may_be_late: bool) -> Result<Flushed, PublishError> {
-        self.late.extend(sent.rejected);
-        let Some(error) = sent.error else {
-            return Ok(Flushed {
-                pending: sent.pending,
-                rejected: std::mem::take(&mut self.late),
-                retry_after_ms: sent.retry_after_ms,
-            });
+    fn told(&mut self, mut sent: Sent, may_be_late: bool) -> Result<Flushed, PublishError> {
+        self.late.append(&mut sent.rejected);
+        let Some(error) = sent.error.take() else {
+            return Ok(sent.flushed(std::mem::take(&mut self.late)));
         };
         if may_be_late && !self.late.is_empty() {
             // What was given up has no other way out; the leg that failed says so again at the next flush.
             eprintln!("warn: {}", words(&error));
-            let (pending, retry_after_ms) = (sent.pending, sent.retry_after_ms);
-            return Ok(Flushed { pending, rejected: std::mem::take(&mut self.late), retry_after_ms });
+            sent.hold_back(words(&error).to_owned());
+            return Ok(sent.flushed(std::mem::take(&mut self.late)));
         }
         Err(error)
     }
@@ -243,6 +239,8 @@ struct Sent {
     pending: u64,
     rejected: Vec<LateRejection>,
     retry_after_ms: Option<u64>,
+    /// What holds records back, leg by leg.
+    reasons: Vec<String>,
     error: Option<PublishError>,
 }
 
@@ -250,10 +248,12 @@ impl Sent {
     fn add(&mut self, answer: Result<Flushed, PublishError>, side: &Side, now: Duration) {
         self.pending += side.pending.records() as u64;
         self.wait(side.wait_left(now).map(|left| left.as_millis() as u64));
+        self.reasons.extend(side.held_by());
         match answer {
             Ok(flushed) => {
                 self.pending += flushed.pending;
                 self.rejected.extend(flushed.rejected);
+                self.hold_back(flushed.reason);
                 self.wait(flushed.retry_after_ms);
             }
             Err(error) => {
@@ -264,6 +264,17 @@ impl Sent {
                 });
             }
         }
+    }
+
+    fn hold_back(&mut self, reason: String) {
+        if !reason.is_empty() {
+            self.reasons.push(reason);
+        }
+    }
+
+    fn flushed(self, rejected: Vec<LateRejection>) -> Flushed {
+        let Self { pending, retry_after_ms, reasons, .. } = self;
+        Flushed { pending, rejected, retry_after_ms, reason: reasons.join("; ") }
     }
 
     fn wait(&mut self, ms: Option<u64>) {

@@ -145,7 +145,7 @@ fn a_full_buffer_puts_the_caller_off_and_neither_leg_has_any_of_it() {
     let Err(PublishError::Unavailable(Unavailable { reason, retry_after_ms })) = both.composite.publish(&more) else {
         panic!("it was taken")
     };
-    let expected = "publishers[1] (b): 100000 records wait for it in memory, and that is full: away";
+    let expected = "publishers[1] (b): records wait for it in memory, and that is full (100000): away";
     assert_eq!((reason.as_str(), retry_after_ms), (expected, Some(200)));
     assert_eq!(both.a.taken().len(), MAX_RECORDS);
     both.clock.step(Duration::from_secs(1));
@@ -259,7 +259,7 @@ fn close_says_what_still_waits_and_closes_each_leg_once() {
     both.b.away(3);
     both.publish(0..2);
     let error = both.composite.close().unwrap_err();
-    assert_eq!(reason(&error), "publishers[1] (b): 2 records still wait for it: away");
+    assert_eq!(reason(&error), "publishers[1] (b): records still wait for it (2): away");
     assert_eq!((both.a.closed(), both.b.closed()), (1, 0));
     assert_eq!(both.composite.flush().unwrap().pending, 2);
     assert!(both.composite.close().is_err());
@@ -289,10 +289,26 @@ fn a_flush_that_fails_is_told_and_keeps_no_rejection_back() {
 fn what_legs_give_up_late_is_passed_on_with_their_names() {
     let mut both = both();
     let late = LateRejection { epoch: "e".into(), offset: 9, leg: String::new(), reason: "gone".into() };
-    both.a.flush_says(Ok(Flushed { pending: 5, rejected: vec![late], retry_after_ms: Some(3) }));
+    let reason = "the receiver is slow".to_owned();
+    both.a.flush_says(Ok(Flushed { pending: 5, rejected: vec![late], retry_after_ms: Some(3), reason }));
     let flushed = both.composite.flush().unwrap();
     assert_eq!((flushed.pending, flushed.retry_after_ms), (5, Some(3)));
     assert_eq!(flushed.rejected[0].leg, "publishers[0] (a)");
+    assert_eq!(flushed.reason, "publishers[0] (a): the receiver is slow");
+}
+
+#[test]
+fn each_leg_that_holds_records_back_is_named() {
+    let mut both = both();
+    assert_eq!(both.composite.flush().unwrap().reason, "");
+    both.b.away(1);
+    both.composite.publish(&batch("e", 0..3)).unwrap();
+    let told = both.composite.flush().unwrap();
+    let waits = "publishers[1] (b): records wait for it in memory (3): away";
+    assert_eq!((told.pending, told.reason.as_str()), (3, waits));
+    both.clock.step(Duration::from_secs(1));
+    let told = both.composite.flush().unwrap();
+    assert_eq!((told.pending, told.reason.as_str()), (0, ""), "it takes records again");
 }
 
 #[test]

@@ -226,7 +226,7 @@ impl OpenLeg for Script {
 
     fn flush(&self) -> Result<Flushed, PublishError> {
         self.pass_time();
-        let nothing = Flushed { pending: 0, rejected: Vec::new(), retry_after_ms: None };
+        let nothing = Flushed { reason: String::new(), pending: 0, rejected: Vec::new(), retry_after_ms: None };
         self.0.flushes.borrow_mut().pop_front().unwrap_or(Ok(nothing))
     }
 

@@ -37,7 +37,7 @@ pub(crate) struct Side {
 }
 
 /// The answer of a leg that has nothing to send.
-const NOTHING: Flushed = Flushed { pending: 0, rejected: Vec::new(), retry_after_ms: None };
+const NOTHING: Flushed = Flushed { pending: 0, rejected: Vec::new(), retry_after_ms: None, reason: String::new() };
 
 /// How an error of a leg is taken.
 enum Trouble {
@@ -88,10 +88,9 @@ impl Side {
         if self.pending.has_room_for(batch) {
             return Ok(());
         }
-        let (records, why) = (self.pending.records(), self.rest.reason());
-        let reason = format!("{records} records wait for it in memory, and that is full: {why}");
+        let reason = self.told_waiting("wait for it in memory, and that is full");
         let retry_after_ms = self.wait_left(now).map(|left| left.as_millis() as u64);
-        Err(PublishError::Unavailable(Unavailable { reason: self.part.told(&reason), retry_after_ms }))
+        Err(PublishError::Unavailable(Unavailable { reason, retry_after_ms }))
     }
 
     /// Gives a batch to the leg, or lets it wait, also where it is later than `until`; what the leg rejects, in the leg's
@@ -182,8 +181,7 @@ impl Side {
     /// Lets the leg send its last. It is closed once it did, and is left alone then.
     pub(crate) fn close(&mut self, now: Duration) -> Result<Flushed, PublishError> {
         if !self.pending.is_empty() {
-            let (records, why) = (self.pending.records(), self.rest.reason());
-            let reason = self.part.told(&format!("{records} records still wait for it: {why}"));
+            let reason = self.told_waiting("still wait for it");
             let retry_after_ms = self.wait_left(now).map(|left| left.as_millis() as u64);
             return Err(PublishError::Unavailable(Unavailable { reason, retry_after_ms }));
         }
@@ -221,6 +219,19 @@ impl Side {
         if profile.scrapes { publisher.scrape(accept) } else { None }
     }
 
+    /// What holds back the records that wait for it in memory; none where none do.
+    pub(crate) fn held_by(&self) -> Option<String> {
+        (!self.pending.is_empty()).then(|| self.told_waiting("wait for it in memory"))
+    }
+
+    fn told_waiting(&self, how: &str) -> String {
+        let why = match self.rest.reason() {
+            "" => "no time was left for them",
+            reason => reason,
+        };
+        self.part.told(&format!("records {how} ({}): {why}", self.pending.records()))
+    }
+
     /// What was accepted for the leg and is not known to be at its backend.
     pub(crate) fn not_sent(&self) -> u64 {
         self.unflushed
@@ -238,6 +249,9 @@ impl Side {
         let Some((publisher, _)) = self.publisher.as_ref().filter(|_| !self.is_closed) else { return Ok(NOTHING) };
         let mut flushed = call(publisher.as_ref()).map_err(|error| self.part.error(error))?;
         self.unflushed = flushed.pending;
+        if !flushed.reason.is_empty() {
+            flushed.reason = self.part.told(&flushed.reason);
+        }
         for late in &mut flushed.rejected {
             late.leg = self.part.leg(&late.leg);
         }

@@ -42,7 +42,10 @@ fn a_flush_that_one_leg_takes_up_leaves_the_other_the_next_one() {
     let (a, b, clock, mut composite) = with_a_silent_leg();
     b.takes(SILENT, &clock);
     composite.publish(&batch("e", 0..3)).unwrap();
-    let pending = |pending| Ok(Flushed { pending, rejected: Vec::new(), retry_after_ms: (pending > 0).then_some(0) });
+    let pending = |pending| {
+        let retry_after_ms = (pending > 0).then_some(0);
+        Ok(Flushed { pending, rejected: Vec::new(), retry_after_ms, reason: String::new() })
+    };
     assert_eq!(timed(&clock, || composite.flush()), pending(6), "the records to the second, for which they waited");
     for script in [&a, &b] {
         script.flush_says(Err(unavailable("no answer")));
@@ -91,7 +94,7 @@ fn a_close_that_one_leg_takes_up_is_repeated_for_the_other() {
 fn what_a_leg_still_holds_counts_as_pending_while_its_flush_fails() {
     let (a, b, clock) = (Script::new("a").with_profile(PUSHES), Script::new("b"), Stepped::default());
     let mut composite = open(&a, &b, None, &clock);
-    a.flush_says(Ok(Flushed { pending: 2, rejected: Vec::new(), retry_after_ms: None }));
+    a.flush_says(Ok(Flushed { pending: 2, rejected: Vec::new(), retry_after_ms: None, reason: String::new() }));
     composite.publish(&batch("e", 0..2)).unwrap();
     assert_eq!(composite.flush().unwrap().pending, 2);
     a.flush_says(Err(unavailable("no answer")));

@@ -120,11 +120,11 @@ impl<S: Surroundings> Run<'_, S> {
                 Ok(flushed) => {
                     let pending = flushed.pending;
                     let retry_after_ms = flushed.retry_after_ms;
+                    let reason = told_pending(&flushed);
                     self.take_late(flushed, batch);
                     if pending == 0 {
                         return;
                     }
-                    let reason = "records are taken and not yet at the backend".to_owned();
                     (PublishError::Unavailable { reason, retry_after_ms }, pending)
                 }
                 Err(error) => (error, self.delivery.accepted),
@@ -176,6 +176,12 @@ impl<S: Surroundings> Run<'_, S> {
         self.surroundings.sleep(pause);
         Ok(())
     }
+}
+
+/// What keeps records from the backend that a flush left behind.
+fn told_pending(flushed: &Flushed) -> String {
+    let taken = "records are taken and not yet at the backend";
+    if flushed.reason.is_empty() { taken.to_owned() } else { format!("{taken}: {}", flushed.reason) }
 }
 
 /// A receipt that adds up.

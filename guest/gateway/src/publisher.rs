@@ -91,6 +91,8 @@ pub struct Flushed {
     pub rejected: Vec<LateRejection>,
     /// The wish for how long to wait, milliseconds.
     pub retry_after_ms: Option<u64>,
+    /// What keeps `pending` from the backend; empty where nothing is known to.
+    pub reason: String,
 }
 
 /// A record that was accepted into a buffer and given up later.

@@ -164,6 +164,18 @@ fn there_is_no_200_while_something_is_pending() {
 }
 
 #[test]
+fn what_holds_records_back_is_named() {
+    let stub = Stub { settings: Some(r#"{"token": "hunter2"}"#.to_owned()), ..Stub::default() };
+    let reason = "publishers[1] (loki): records wait for it in memory (1): hunter2 is not let in".to_owned();
+    let held = Flushed { pending: 1, reason, ..Flushed::default() };
+    stub.flushes.borrow_mut().extend(std::iter::repeat_n(Ok(held), 9));
+    let answer = post(&Service::new(&stub), GOOD);
+    let detail = "records are taken and not yet at the backend: publishers[1] (loki): records wait for it in memory (1): \
+                  *** is not let in; nothing of the body is known to be stored: send it again";
+    assert_eq!((answer.status, &answer.value()["detail"]), (503, &json!(detail)));
+}
+
+#[test]
 fn what_is_given_up_late_is_listed_once_a_line_and_leg() {
     let stub = Stub { settings: Some(r#"{"token": "hunter2"}"#.to_owned()), ..Stub::default() };
     let late = |epoch: &str, leg: &str| LateRejection {

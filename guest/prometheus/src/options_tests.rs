@@ -66,10 +66,7 @@ fn what_cannot_be_names_its_key() {
             "buckets.network: bound 1 is 0.5, which is not above the one before it (1): bounds ascend",
         ),
         (r#"{"series_limit": 0}"#, "series_limit: 0 is out of range, the least is 1"),
-        (
-            r#"{"histograms": "sparse"}"#,
-            "histograms: unknown variant `sparse`, expected one of `classic`, `native`, `both`",
-        ),
+        (r#"{"histograms": "sparse"}"#, r#"histograms: "sparse" is none of "classic" or "native" or "both""#),
         (
             r#"{"hold_new_series": -1}"#,
             "hold_new_series: -1 is no length of time: cannot convert float seconds to Duration: value is negative",

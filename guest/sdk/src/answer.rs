@@ -83,6 +83,9 @@ pub struct Flushed {
     pub rejected: Vec<LateRejection>,
     /// How long to wait before the next flush, milliseconds.
     pub retry_after_ms: Option<u64>,
+    /// What keeps `pending` from the backend, for a person. Empty where nothing is pending, or it is only not yet
+    /// sent.
+    pub reason: String,
 }
 
 /// A record that was accepted into a buffer and given up later.

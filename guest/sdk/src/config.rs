@@ -1,7 +1,7 @@
 //! From a config's JSON to a plugin's own type, with errors that name key and remedy.
 //!
-//! The keys are those of the plugin's JSON Schema (`properties`, nested through `items`, `oneOf` and `anyOf`), so
-//! that schema, errors and documentation cannot differ. Types are serde's work.
+//! The keys are those of the plugin's JSON Schema (`properties`, nested through `items`, `oneOf` and `anyOf`), and so are
+//! the words that a key may have (`enum`): schema, errors and documentation cannot differ. Types are serde's work.
 
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
@@ -39,6 +39,7 @@ fn from_schema<T: DeserializeOwned>(config: &str, schema: &str) -> Result<T, Pub
 
 fn check_keys(value: &Value, schema: &Value, path: &str) -> Result<(), PublishError> {
     check_type(value, schema, path)?;
+    check_word(value, schema, path)?;
     match value {
         Value::Object(entries) => check_object(entries, schema, path),
         Value::Array(items) => match schema_of_items(schema) {
@@ -76,6 +77,20 @@ fn check_type(value: &Value, schema: &Value, path: &str) -> Result<(), PublishEr
         None => Ok(()),
         Some(bound) => Err(PublishError::misconfigured(path, format_args!("{value} is out of range, {bound}"))),
     }
+}
+
+/// Where the schema names the words that there are.
+fn check_word(value: &Value, schema: &Value, path: &str) -> Result<(), PublishError> {
+    let (Some(word), Some(known)) = (value.as_str(), schema.get("enum").and_then(Value::as_array)) else {
+        return Ok(());
+    };
+    let known: Vec<&str> = known.iter().filter_map(Value::as_str).collect();
+    if known.contains(&word) {
+        return Ok(());
+    }
+    let all = known.iter().map(|word| format!("\"{word}\"")).collect::<Vec<_>>().join(" or ");
+    let hint = nearest(word, &known).map_or_else(String::new, |nearest| format!("; did you mean `{nearest}`?"));
+    Err(PublishError::misconfigured(path, format_args!("\"{word}\" is none of {all}{hint}")))
 }
 
 /// Texts are not repeated: they may be secrets.
@@ -138,15 +153,18 @@ fn join(path: &str, key: &str) -> String {
 fn unknown_key<'a>(key: &str, known: impl Iterator<Item = &'a str>) -> String {
     let mut known: Vec<&str> = known.collect();
     known.sort_unstable();
-    let nearest = known
-        .iter()
-        .map(|candidate| (strsim::damerau_levenshtein(key, candidate), candidate))
-        .min()
-        .filter(|(distance, candidate)| *distance <= candidate.len().div_ceil(3));
-    match nearest {
-        Some((_, nearest)) => format!("unknown key; did you mean `{nearest}`?"),
+    match nearest(key, &known) {
+        Some(nearest) => format!("unknown key; did you mean `{nearest}`?"),
         None => format!("unknown key; the keys are {}", known.join(", ")),
     }
+}
+
+/// The one of these that was most likely meant, if it is near enough.
+fn nearest<'a>(word: &str, known: &[&'a str]) -> Option<&'a str> {
+    let word = word.to_lowercase();
+    let distances = known.iter().map(|candidate| (strsim::damerau_levenshtein(&word, candidate), *candidate));
+    let (distance, candidate) = distances.min()?;
+    (distance <= candidate.len().div_ceil(3)).then_some(candidate)
 }
 
 #[cfg(test)]
@@ -163,6 +181,8 @@ mod tests {
             "index_prefix": { "type": "string" },
             "port": { "type": "integer" },
             "limit": { "type": "integer", "minimum": 1 },
+            "layout": { "type": "string", "enum": ["data_streams", "daily"] },
+            "signals": { "type": "array", "items": { "type": "string", "enum": ["metrics", "logs"] } },
             "streams": { "oneOf": [
                 { "type": "boolean" },
                 { "type": "object", "properties": { "dataset": { "type": "string" } } }
@@ -201,12 +221,31 @@ mod tests {
         );
         assert_eq!(
             fault(r#"{"hosts": [], "zzz": 1}"#),
-            "zzz: unknown key; the keys are hosts, index_prefix, labels, limit, port, streams"
+            "zzz: unknown key; the keys are hosts, index_prefix, labels, layout, limit, port, signals, streams"
         );
         assert_eq!(
             fault(r#"{"hosts": [], "streams": {"datset": "a"}}"#),
             "streams.datset: unknown key; did you mean `dataset`?"
         );
+    }
+
+    #[test]
+    fn a_word_that_is_none_of_those_names_the_nearest() {
+        for (config, expected) in [
+            (
+                r#"{"hosts": [], "layout": "Data-Stream"}"#,
+                r#"layout: "Data-Stream" is none of "data_streams" or "daily"; did you mean `data_streams`?"#,
+            ),
+            (r#"{"hosts": [], "layout": "weekly"}"#, r#"layout: "weekly" is none of "data_streams" or "daily""#),
+            (
+                r#"{"hosts": [], "signals": ["metrics", "log"]}"#,
+                r#"signals[1]: "log" is none of "metrics" or "logs"; did you mean `logs`?"#,
+            ),
+            (r#"{"hosts": [], "layout": 1}"#, "layout: text is wanted, and this is a number"),
+        ] {
+            assert_eq!(fault(config), expected);
+        }
+        assert!(from_schema::<Config>(r#"{"hosts": [], "layout": "daily", "signals": ["logs"]}"#, SCHEMA).is_ok());
     }
 
     #[test]

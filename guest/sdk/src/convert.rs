@@ -140,7 +140,12 @@ impl From<answer::Flushed> for wit::Flushed {
             leg: late.leg,
             reason: late.reason,
         });
-        Self { pending: flushed.pending, rejected: rejected.collect(), retry_after_ms: flushed.retry_after_ms }
+        Self {
+            pending: flushed.pending,
+            rejected: rejected.collect(),
+            retry_after_ms: flushed.retry_after_ms,
+            reason: flushed.reason,
+        }
     }
 }
 

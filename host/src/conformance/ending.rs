@@ -62,7 +62,7 @@ mod tests {
             leg: String::new(),
             reason: String::new(),
         };
-        let flushed = |pending, rejected| Flushed { pending, rejected, retry_after: None };
+        let flushed = |pending, rejected| Flushed { pending, rejected, ..Flushed::default() };
         assert!(check(&flushed(6, vec![late(EPOCH, 5)]), 6).is_ok());
         assert!(check(&flushed(7, Vec::new()), 6).is_err());
         assert!(check(&flushed(0, vec![late(EPOCH, 6)]), 6).is_err());

@@ -89,6 +89,8 @@ pub struct Flushed {
     pub rejected: Vec<LateRejection>,
     /// How long to wait before the next flush.
     pub retry_after: Option<Duration>,
+    /// What keeps `pending` from the backend; empty where nothing is known to.
+    pub reason: String,
 }
 
 /// A publisher's state, as a snapshot gives it and `open` takes it.

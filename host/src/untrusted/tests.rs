@@ -175,8 +175,14 @@ fn snippets_keep_their_lines_and_nothing_else_that_controls_a_terminal() {
 #[test]
 fn the_records_that_a_flush_gives_up_are_bounded() {
     let late = raw::LateRejection { epoch: "e".into(), offset: 0, leg: String::new(), reason: "r".into() };
-    let raw = |count| raw::Flushed { pending: 0, rejected: vec![late.clone(); count], retry_after_ms: None };
-    assert_eq!(flushed(raw(3), &Limits::default()).unwrap().rejected.len(), 3);
+    let raw = |count| raw::Flushed {
+        pending: 0,
+        rejected: vec![late.clone(); count],
+        retry_after_ms: None,
+        reason: "a\nb".into(),
+    };
+    let told = flushed(raw(3), &Limits::default()).unwrap();
+    assert_eq!((told.rejected.len(), told.reason.as_str()), (3, "a b"));
     let words = flushed(raw(LATE + 1), &Limits::default()).unwrap_err().to_string();
     assert!(words.contains("late rejections"), "{words}");
 }

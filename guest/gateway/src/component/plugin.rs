@@ -99,7 +99,12 @@ impl Publisher for Handle {
             leg: late.leg,
             reason: late.reason,
         });
-        Ok(Flushed { pending: flushed.pending, rejected: late.collect(), retry_after_ms: flushed.retry_after_ms })
+        Ok(Flushed {
+            pending: flushed.pending,
+            rejected: late.collect(),
+            retry_after_ms: flushed.retry_after_ms,
+            reason: flushed.reason,
+        })
     }
 
     fn scrape(&self, accept: &str) -> Option<Exposition> {

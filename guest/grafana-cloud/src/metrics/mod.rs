@@ -153,7 +153,7 @@ impl Metrics {
 
     fn flushed(&self) -> Flushed {
         let retry_after_ms = self.pusher.is_waiting().then_some(0);
-        Flushed { pending: self.counted + self.under_way, rejected: Vec::new(), retry_after_ms }
+        Flushed { pending: self.counted + self.under_way, retry_after_ms, ..Flushed::default() }
     }
 }
 

@@ -130,13 +130,18 @@ impl GuestPublisher for Open {
         if breaks("bounds") {
             black_box(vec![1_u8; 1 << 30]);
         }
-        Ok(Flushed { pending: u64::from(breaks("flush")), rejected: Vec::new(), retry_after_ms: None })
+        Ok(Flushed {
+            pending: u64::from(breaks("flush")),
+            rejected: Vec::new(),
+            retry_after_ms: None,
+            reason: String::new(),
+        })
     }
 
     fn close(&self) -> Result<Flushed, PublishError> {
         let late = LateRejection { epoch: "another".to_owned(), offset: 7, leg: String::new(), reason: String::new() };
         let rejected = if breaks("close") { vec![late] } else { Vec::new() };
-        Ok(Flushed { pending: 0, rejected, retry_after_ms: None })
+        Ok(Flushed { pending: 0, rejected, retry_after_ms: None, reason: String::new() })
     }
 
     fn snapshot(&self) -> Option<Saved> {
