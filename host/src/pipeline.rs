@@ -119,7 +119,7 @@ pub struct Pipeline {
     queue: Queue,
     store: Option<Store>,
     upkeep: Option<JoinHandle<()>>,
-    deliveries: Vec<Delivery<Instance>>,
+    deliveries: Vec<Delivery<PluginOpener>>,
     /// Names of those that have something to scrape.
     scraped: Vec<String>,
     /// Where they are scraped, of those that listen from the start.
