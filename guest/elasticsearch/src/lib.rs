@@ -80,8 +80,8 @@ impl Publisher for ElasticsearchPublisher {
         Options::try_from(config).map(|options| probe::findings(&options)).unwrap_or_default()
     }
 
-    fn snippets(config: &Config) -> Vec<Snippet> {
-        Options::try_from(config).map(|options| roles::snippets(&options)).unwrap_or_default()
+    fn snippets(config: &Config) -> Result<Vec<Snippet>, PublishError> {
+        Ok(roles::snippets(&Options::try_from(config)?))
     }
 
     fn open(config: Config, _state: Option<Saved>) -> Result<Self, PublishError> {

@@ -80,8 +80,8 @@ impl Publisher for GrafanaCloudPublisher {
         probe::findings(config)
     }
 
-    fn snippets(config: &Config) -> Vec<Snippet> {
-        vec![snippet::access_policy(config)]
+    fn snippets(config: &Config) -> Result<Vec<Snippet>, PublishError> {
+        Ok(vec![snippet::access_policy(config)?])
     }
 
     fn open(config: Config, state: Option<Saved>) -> Result<Self, PublishError> {
