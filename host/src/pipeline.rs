@@ -19,7 +19,7 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep, timeout};
 
-use crate::config::Checked;
+use crate::config::{self, Checked, InQueue};
 use crate::delivery::sandbox::PluginOpener;
 use crate::delivery::{Counts, Delivery, Opened, Settings};
 use crate::egress::SecretError;
@@ -27,6 +27,7 @@ use crate::engine::EngineError;
 use crate::grants::GrantError;
 use crate::plugin::{CallError, Instance, LoadError};
 use crate::queue::Queue;
+use crate::queue::store::{Options, Store, StoreError};
 use crate::scrape::Scraped;
 
 pub use exposition::ExpositionError;
@@ -39,6 +40,8 @@ pub use workshop::{Prepared, Workshop};
 const MAX_INSTANCES: u32 = 4;
 /// What a stateful plugin may have taken since its last snapshot, and never more than a quarter of the queue.
 const MAX_UNSAVED: usize = 8 << 20;
+/// The same where the queue is on a disk, and records are kept in memory for that alone.
+const MAX_UNSAVED_ON_DISK: usize = 32 << 20;
 /// How often a drain looks whether something moves.
 const LOOK: Duration = Duration::from_millis(20);
 
@@ -53,14 +56,20 @@ pub enum WorkshopError {
     Engine(#[from] EngineError),
 }
 
-/// Why a publisher of the config cannot be opened.
+/// Why a config cannot be run.
 #[derive(Debug, thiserror::Error)]
-#[error("{problem}")]
-pub struct StartError {
-    /// Its place in the config.
-    pub publisher: usize,
-    /// What is wrong.
-    pub problem: StartProblem,
+pub enum StartError {
+    /// A publisher cannot be opened.
+    #[error("{problem}")]
+    Publisher {
+        /// Its place in the config.
+        publisher: usize,
+        /// What is wrong.
+        problem: StartProblem,
+    },
+    /// The queue's folder.
+    #[error(transparent)]
+    Queue(#[from] StoreError),
 }
 
 /// What is wrong with a publisher.
@@ -108,6 +117,8 @@ pub(crate) fn listen_advice<'a>(error: &io::Error, taken: &'a str) -> &'a str {
 /// Running publishers behind one queue.
 pub struct Pipeline {
     queue: Queue,
+    store: Option<Store>,
+    upkeep: Option<JoinHandle<()>>,
     deliveries: Vec<Delivery<Instance>>,
     /// Names of those that have something to scrape.
     scraped: Vec<String>,
@@ -142,21 +153,39 @@ impl Pipeline {
     /// Where a publisher can never be opened as the config has it.
     pub async fn start(config: &Checked, workshop: &Workshop, scrapes: Scrapes) -> Result<Self, StartError> {
         let prepared = workshop.prepare_all(config).await?;
-        let queue = Queue::in_memory(config.queue.max_size);
-        let deliveries = config.publishers.iter().zip(prepared).map(|(publisher, prepared)| {
+        let (store, queue) = open(&config.queue).await?;
+        let upkeep = store.is_some().then(|| tokio::spawn(queue.clone().keep_notes_for_ever()));
+        let max_unsaved =
+            if store.is_some() { MAX_UNSAVED_ON_DISK } else { MAX_UNSAVED.min(config.queue.max_size / 4) };
+        let mut readers = Vec::with_capacity(config.publishers.len());
+        for publisher in &config.publishers {
+            let InQueue { start, when_behind, .. } = publisher.in_queue;
+            readers.push(queue.reader_of(&publisher.name, when_behind, start).map_err(StoreError::from)?);
+        }
+        let publishers = config.publishers.iter().zip(prepared).zip(readers);
+        let deliveries = publishers.map(|((publisher, prepared), reader)| {
             let settings = Settings {
                 batching: publisher.batch.clone(),
                 retry: publisher.retry.clone(),
                 max_instances: MAX_INSTANCES,
-                max_unsaved: MAX_UNSAVED.min(config.queue.max_size / 4),
+                max_unsaved,
+                reset_state: publisher.in_queue.reset_state,
             };
             let opener = PluginOpener { plugin: prepared.plugin, options: prepared.options };
-            Delivery::start(&publisher.name, opener, queue.reader(), settings, &workshop.runtime)
+            Delivery::start(&publisher.name, opener, reader, settings, &workshop.runtime)
         });
         let deliveries = deliveries.collect();
         let (stop_scrapes, _) = watch::channel(false);
-        let mut pipeline =
-            Self { queue, deliveries, scraped: Vec::new(), listening: Vec::new(), scrapes: Vec::new(), stop_scrapes };
+        let mut pipeline = Self {
+            queue,
+            store,
+            upkeep,
+            deliveries,
+            scraped: Vec::new(),
+            listening: Vec::new(),
+            scrapes: Vec::new(),
+            stop_scrapes,
+        };
         pipeline.opened(config, scrapes).await?;
         Ok(pipeline)
     }
@@ -165,7 +194,7 @@ impl Pipeline {
     async fn opened(&mut self, config: &Checked, scrapes: Scrapes) -> Result<(), StartError> {
         let outcomes = join_all(self.deliveries.iter().map(Delivery::opened)).await;
         for (index, outcome) in outcomes.into_iter().enumerate() {
-            let at = |problem| StartError { publisher: index, problem };
+            let at = |problem| StartError::Publisher { publisher: index, problem };
             let listen = &config.publishers[index].listen;
             let has_scrapes = match outcome {
                 Opened::Never(error) => return Err(at(StartProblem::Refused(error.to_string()))),
@@ -218,6 +247,11 @@ impl Pipeline {
         }
     }
 
+    /// What keeps the queue, where that is a folder.
+    pub fn store(&self) -> Option<&Store> {
+        self.store.as_ref()
+    }
+
     /// Where sources append.
     pub fn queue(&self) -> &Queue {
         &self.queue
@@ -242,7 +276,7 @@ impl Pipeline {
     /// How each publisher stands, in the order of the config.
     pub fn reports(&self) -> Vec<Report> {
         let appended = self.queue.appended();
-        self.deliveries.iter().map(|delivery| Report::of(delivery.status(), appended)).collect()
+        self.deliveries.iter().map(|delivery| Report::of(delivery.status(), appended - delivery.began_at())).collect()
     }
 
     /// What each publisher has done, in the order of the config: cheaper than [`reports`](Self::reports).
@@ -265,7 +299,14 @@ impl Pipeline {
             // A scraper that keeps its connection open is not waited for.
             let _ = timeout(Duration::from_secs(1), scrape).await;
         }
-        self.reports()
+        let reports = self.reports();
+        self.deliveries.clear();
+        if let Some(upkeep) = self.upkeep.take() {
+            upkeep.abort();
+            let _ = upkeep.await;
+            self.queue.end().await;
+        }
+        reports
     }
 
     async fn all_delivered(&mut self, patience: Patience) -> bool {
@@ -288,6 +329,19 @@ impl Pipeline {
             sleep(LOOK).await;
         }
     }
+}
+
+/// The queue of a config, and what keeps it. A folder with much in it takes a while to open.
+async fn open(queue: &config::Queue) -> Result<(Option<Store>, Queue), StoreError> {
+    let Some(path) = queue.path.clone() else { return Ok((None, Queue::in_memory(queue.max_size))) };
+    let options = Options {
+        max_size: queue.max_size,
+        forget_after: queue.forget_after,
+        max_dead_letters: queue.max_dead_letters,
+    };
+    let opening = tokio::task::spawn_blocking(move || Store::open(&path, &options));
+    let (store, queue) = opening.await.unwrap_or_else(|panic| Err(StoreError::Panic(panic.to_string())))?;
+    Ok((Some(store), queue))
 }
 
 impl From<CallError> for StartProblem {

@@ -6,3 +6,6 @@
 mod body;
 pub mod feed;
 pub mod http;
+mod once;
+
+pub(crate) use once::KEY;

@@ -76,6 +76,21 @@ pub enum Problem {
     /// Memory for bodies is used up.
     #[error("other bodies hold all the memory there is for bodies: nothing of this one was stored, send it again")]
     Crowded,
+    /// The key that tells a request from others is none.
+    #[error("a request has one Idempotency-Key of 1 to {longest} bytes, or none: nothing of the body was stored")]
+    BadKey {
+        /// In bytes.
+        longest: usize,
+    },
+    /// The key was that of another body.
+    #[error(
+        "this Idempotency-Key came with another body before: nothing of this one was stored, \
+         each body needs a key of its own"
+    )]
+    OtherBody,
+    /// A body with this key is being taken in.
+    #[error("a body with this Idempotency-Key is being taken in: send it again for the answer")]
+    UnderWay,
     /// What takes the records in is full.
     #[error("{0}: nothing of the body was stored, send it again")]
     NoRoom(String),
@@ -88,7 +103,9 @@ impl Problem {
     /// The status of the answer.
     pub fn status(&self) -> u16 {
         match self {
-            Self::Unreadable(_) | Self::CutOff(_) | Self::NotUnpacked { .. } => 400,
+            Self::Unreadable(_) | Self::CutOff(_) | Self::NotUnpacked { .. } | Self::BadKey { .. } => 400,
+            Self::UnderWay => 409,
+            Self::OtherBody => 422,
             Self::Elsewhere { .. } => 404,
             Self::WrongMethod { .. } => 405,
             Self::Slow { .. } => 408,
@@ -102,6 +119,9 @@ impl Problem {
     fn title(&self) -> &'static str {
         match self {
             Self::Unreadable(_) | Self::CutOff(_) | Self::NotUnpacked { .. } => "body broken",
+            Self::BadKey { .. } => "bad key",
+            Self::OtherBody => "key of another body",
+            Self::UnderWay => "under way",
             Self::Elsewhere { .. } => "not found",
             Self::WrongMethod { .. } => "method not allowed",
             Self::Slow { .. } => "body too slow",
@@ -127,7 +147,7 @@ impl Problem {
 
     /// What stands in the header Retry-After, seconds.
     pub fn retry_after(&self) -> Option<u64> {
-        (self.status() == 503).then_some(RETRY_AFTER)
+        matches!(self.status(), 409 | 503).then_some(RETRY_AFTER)
     }
 }
 
@@ -161,6 +181,7 @@ mod tests {
 
     #[test]
     fn who_finds_no_room_is_told_when_to_come_again() {
+        assert_eq!((Problem::UnderWay.status(), Problem::UnderWay.retry_after()), (409, Some(1)));
         for problem in [Problem::Crowded, Problem::NoRoom("the queue is full".to_owned())] {
             assert_eq!((problem.status(), problem.retry_after()), (503, Some(1)));
             assert!(problem.to_string().contains("nothing of"), "{problem}");

@@ -63,6 +63,7 @@ async fn deliver<O: Opener>(
         retry: publisher.retry.clone(),
         max_instances: MAX_INSTANCES,
         max_unsaved: 8 << 20,
+        reset_state: false,
     };
     let mut delivery = Delivery::start(&publisher.name, opener, queue.reader(), settings, plugins);
     let outcome = delivery.opened().await;
@@ -109,6 +110,10 @@ impl SandboxOpener {
 
 impl Opener for SandboxOpener {
     type Sandbox = Instance;
+
+    fn plugin(&self) -> String {
+        "bench".to_owned()
+    }
 
     async fn open(&self, state: Option<Saved>) -> Result<Instance, CallError> {
         self.plugin.open(self.options.clone().with_state(state)).await

@@ -38,6 +38,10 @@ pub(crate) struct NativeInstance {
 impl Opener for NativeOpener {
     type Sandbox = NativeInstance;
 
+    fn plugin(&self) -> String {
+        "bench".to_owned()
+    }
+
     async fn open(&self, _state: Option<Saved>) -> Result<NativeInstance, CallError> {
         let (calls, waiting) = mpsc::sync_channel(8);
         let (opened, answer) = oneshot::channel();

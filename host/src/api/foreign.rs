@@ -31,6 +31,10 @@ pub(super) struct Foreign {
 impl Opener for Foreign {
     type Sandbox = Self;
 
+    fn plugin(&self) -> String {
+        "a publisher of this program".to_owned()
+    }
+
     async fn open(&self, _state: Option<Saved>) -> Result<Self, CallError> {
         Ok(self.clone())
     }

@@ -60,15 +60,23 @@ impl Leg {
     async fn own(settings: &Settings, house: &House) -> Result<Self, StartError> {
         let checked = house.workshop.split(&settings.checked()?).await;
         let started = Pipeline::start(&checked, &house.workshop, settings.scrapes()).await;
-        let pipeline = started.map_err(|error| settings.failed(error.problem))?;
+        let pipeline = started.map_err(|error| match error {
+            crate::pipeline::StartError::Publisher { problem, .. } => settings.failed(problem),
+            crate::pipeline::StartError::Queue(error) => StartError::Other(error.to_string()),
+        })?;
         Ok(Self::new(settings.name.clone(), pipeline.queue().clone(), Body::Own(Box::new(pipeline))))
     }
 
     fn foreign(name: String, publisher: Arc<dyn MetricsPublisher>, house: &House) -> Self {
         let queue = Queue::in_memory(MEMORY_QUEUE);
         let batching = Batching { max_age: Duration::ZERO, ..Batching::default() };
-        let settings =
-            crate::delivery::Settings { batching, retry: Retry::default(), max_instances: 1, max_unsaved: usize::MAX };
+        let settings = crate::delivery::Settings {
+            batching,
+            retry: Retry::default(),
+            max_instances: 1,
+            max_unsaved: usize::MAX,
+            reset_state: false,
+        };
         let (opener, reader) = (Foreign::new(Arc::clone(&publisher)), queue.reader());
         let is_over = opener.is_over();
         let delivery = Delivery::start_on(&name, opener, reader, settings, |leg| house.spawn_apart(leg));

@@ -13,6 +13,7 @@ use hyper_util::rt::TokioExecutor;
 use serde::Deserialize;
 
 use crate::config::show_time;
+use crate::source::KEY;
 
 /// The path that takes records.
 const PATH: &str = "/v1/records";
@@ -75,6 +76,13 @@ pub(super) enum SendError {
     Refused { url: Uri, status: StatusCode, text: String },
 }
 
+impl SendError {
+    /// Whether the other side may have gone for a while, and may come again.
+    pub(super) fn is_passing(&self) -> bool {
+        matches!(self, Self::Connect { .. } | Self::Broke { .. } | Self::Silent { .. })
+    }
+}
+
 /// `--to` is no address that records can be sent to.
 #[derive(Debug, Clone, thiserror::Error)]
 #[error("{0}")]
@@ -122,8 +130,10 @@ impl Client {
         &self.url
     }
 
-    pub(super) async fn send(&self, body: Bytes) -> Result<Outcome, SendError> {
+    /// Sends a body; `key` tells it from every other one.
+    pub(super) async fn send(&self, body: Bytes, key: &str) -> Result<Outcome, SendError> {
         let request = Request::post(self.url.clone())
+            .header(KEY, key)
             .header(CONTENT_TYPE, "application/x-ndjson")
             .body(Full::new(body))
             .expect("the address was checked");
@@ -155,7 +165,7 @@ impl Client {
                 }
             }
             StatusCode::PAYLOAD_TOO_LARGE => return Ok(Outcome::TooLarge),
-            StatusCode::SERVICE_UNAVAILABLE | StatusCode::TOO_MANY_REQUESTS => {
+            StatusCode::SERVICE_UNAVAILABLE | StatusCode::TOO_MANY_REQUESTS | StatusCode::CONFLICT => {
                 return Ok(Outcome::Busy(retry_after(headers)));
             }
             _ => {}
@@ -244,7 +254,7 @@ mod tests {
     async fn nobody_listening_is_told_with_a_hint() {
         let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let client = Client::new(parse_url(&format!("http://127.0.0.1:{port}")).unwrap()).unwrap();
-        let error = client.send(Bytes::from_static(b"{}\n")).await.unwrap_err().to_string();
+        let error = client.send(Bytes::from_static(b"{}\n"), "k").await.unwrap_err().to_string();
         assert!(error.starts_with(&format!("cannot connect to http://127.0.0.1:{port}/v1/records: ")), "{error}");
         assert!(error.ends_with("is `metricast run` listening there?"), "{error}");
     }

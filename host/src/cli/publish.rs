@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use clap::builder::NonEmptyStringValueParser;
 use http::Uri;
 
 use super::exit::Exit;
@@ -47,6 +48,10 @@ pub(super) struct Publish {
     /// How long to wait for room in the queue of --to [default: 5m]
     #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration, requires = "to", conflicts_with = "config")]
     wait: Option<Duration>,
+    /// Go on with a run of --to that broke off, by the id that it told: what arrived then is not taken twice. Up to a
+    /// day later, with the same files
+    #[arg(long, value_name = "ID", requires = "to", value_parser = NonEmptyStringValueParser::new())]
+    resume: Option<String>,
     /// Keep every line that was refused here, as JSON lines of source, line, reason and the line itself; the file is
     /// made anew, and one that is there is replaced
     #[arg(long, value_name = "FILE")]
@@ -69,7 +74,8 @@ impl Publish {
         if let Some(url) = self.to.clone() {
             let refused = Refused::new(self.refused.as_deref())?;
             let chunks = chunks::read(&self.files)?;
-            return send::run(url, chunks, refused, self.wait.unwrap_or(WAIT), terminal);
+            let run = send::Run::new(self.resume.as_deref());
+            return send::run(url, chunks, refused, self.wait.unwrap_or(WAIT), &run, terminal);
         }
         let Some(path) = self.config.clone() else { anyhow::bail!(nowhere()) };
         let mut config = config::load(&path)?;

@@ -7,6 +7,7 @@ use bytes::Bytes;
 use http::Uri;
 use indicatif::{HumanCount, ProgressBar};
 use metricast_records::input::MAX_LINE;
+use sha2::{Digest as _, Sha256};
 use tokio_util::sync::CancellationToken;
 
 use super::chunks::{Chunk, Chunks};
@@ -27,13 +28,15 @@ pub(super) fn run(
     chunks: Chunks,
     refused: Refused,
     wait: Duration,
+    run: &Run,
     terminal: &Terminal,
 ) -> anyhow::Result<Exit> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
         let stop = signals::first(|| tracing::warn!("stopping as soon as the body under way is answered for"))?;
         let bar = progress::bar(terminal, chunks.total);
-        let mut sending = Sending { client: Client::new(url)?, refused, wait, bar, stop, tally: Tally::default() };
+        let (client, run, tally) = (Client::new(url)?, run.clone(), Tally::default());
+        let mut sending = Sending { client, refused, wait, run, bar, stop, tally };
         let started = Instant::now();
         let ended = sending.all(chunks).await;
         sending.bar.finish_and_clear();
@@ -50,9 +53,33 @@ struct Sending {
     client: Client,
     refused: Refused,
     wait: Duration,
+    run: Run,
     bar: ProgressBar,
     stop: CancellationToken,
     tally: Tally,
+}
+
+/// One run, or several that make one: a body that comes again in it is not taken twice.
+#[derive(Clone)]
+pub(super) struct Run {
+    id: String,
+}
+
+impl Run {
+    /// The run of an id, or a new one.
+    pub(super) fn new(id: Option<&str>) -> Self {
+        Self { id: id.map_or_else(|| format!("{:08x}", fastrand::u32(..)), str::to_owned) }
+    }
+
+    /// By the input's name, the place in it, and what is there.
+    fn key(&self, chunk: &Chunk) -> String {
+        let place = format!("{}\n{}\n{}\n", self.id, chunk.source, chunk.first);
+        let digest = Sha256::new().chain_update(place).chain_update(&chunk.body).finalize();
+        digest.iter().take(16).fold(String::new(), |mut text, byte| {
+            let _ = write!(text, "{byte:02x}");
+            text
+        })
+    }
 }
 
 /// What was answered for so far.
@@ -114,19 +141,29 @@ impl Sending {
     /// What the other side says of a body, asked again while it has no room; nothing if it is too large for it.
     async fn answer(&mut self, chunk: &Chunk) -> Result<Option<Answer>, Stopped> {
         let body = Bytes::copy_from_slice(&chunk.body);
+        let key = self.run.key(chunk);
         let started = Instant::now();
         loop {
-            let pause = match self.client.send(body.clone()).await? {
-                Outcome::Taken(answer) => return Ok(Some(answer)),
-                Outcome::TooLarge => return Ok(None),
-                Outcome::Busy(pause) => pause.unwrap_or(PAUSE),
-            };
+            let outcome = self.client.send(body.clone(), &key).await;
             let left = self.wait.saturating_sub(started.elapsed());
-            if left.is_zero() {
-                return Err(Stopped::NoRoom(self.client.url().clone(), self.wait));
-            }
-            self.tally.waits += 1;
-            self.bar.set_message("waiting for room in the queue");
+            let pause = match outcome {
+                Ok(Outcome::Taken(answer)) => return Ok(Some(answer)),
+                Ok(Outcome::TooLarge) => return Ok(None),
+                Ok(Outcome::Busy(_)) if left.is_zero() => {
+                    return Err(Stopped::NoRoom(self.client.url().clone(), self.wait));
+                }
+                Ok(Outcome::Busy(pause)) => {
+                    self.tally.waits += 1;
+                    self.bar.set_message("waiting for room in the queue");
+                    pause.unwrap_or(PAUSE)
+                }
+                // An address where nobody ever answered may be a wrong one.
+                Err(error) if error.is_passing() && self.tally.last.is_some() && !left.is_zero() => {
+                    tracing::warn!("{error}; it is sent again, and is not taken twice");
+                    PAUSE
+                }
+                Err(error) => return Err(error.into()),
+            };
             tokio::select! {
                 () = self.stop.cancelled() => return Err(Stopped::Signal),
                 () = tokio::time::sleep(pause.min(left)) => {}
@@ -176,6 +213,11 @@ impl Sending {
                 terminal.say(format_args!("nothing after {source}:{line} is known to have arrived"));
             }
             None => terminal.say("nothing is known to have arrived"),
+        }
+        let nothing_came = matches!(stopped, Stopped::Send(SendError::Connect { .. } | SendError::Refused { .. }));
+        if self.tally.last.is_some() || !nothing_came {
+            let id = &self.run.id;
+            terminal.say(format_args!("the same command with --resume {id} goes on, and nothing is taken twice"));
         }
         match stopped {
             Stopped::Local(error) => Exit::of(error).max(Exit::Undelivered),

@@ -108,16 +108,7 @@ mod tests {
         let by_reason: BTreeMap<_, _> = (0..rejected).map(|n| (format!("reason {n}"), (1, "{}".to_owned()))).collect();
         Report {
             name: name.to_owned(),
-            counts: Counts {
-                accepted: 6_965,
-                rejected,
-                retried: 12,
-                batches: 7,
-                bytes: 3 << 20,
-                faults: 0,
-                given_up: 0,
-                pending: 0,
-            },
+            counts: Counts { accepted: 6_965, rejected, retried: 12, batches: 7, bytes: 3 << 20, ..Counts::default() },
             phase: match undelivered {
                 0 => Phase::Done,
                 _ => Phase::Waiting { reason: "the backend is away".to_owned() },

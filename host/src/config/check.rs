@@ -8,11 +8,12 @@ use std::time::Duration;
 use serde_json::{Map, Value};
 use url::Url;
 
-use super::checked::{Batching, Checked, Ingest, Listen, Publisher, Queue, Retry, WhenFull, overlap};
+use super::checked::{Batching, Checked, Ingest, Listen, Publisher, Retry, overlap};
 use super::defaults;
 use super::places::Places;
 use super::problem::{Problem, Source};
-use super::raw::{Raw, RawBatching, RawConfig, RawDefaults, RawIngest, RawPublisher, RawQueue, RawRetry};
+use super::queue::{in_queue, queue};
+use super::raw::{Raw, RawBatching, RawConfig, RawDefaults, RawIngest, RawPublisher, RawRetry};
 use super::reader::{At, Place, Problems};
 use super::shared::{self, SharedSettings};
 use super::show_time;
@@ -38,10 +39,11 @@ pub(super) fn check(
 ) -> Result<Checked, Vec<Problem>> {
     let folder = whereabouts.folder;
     let ingest = ingest(raw.ingest, &mut problems);
-    let queue = queue(raw.queue, &mut problems);
+    let queue = queue(raw.queue, folder, &mut problems);
     let trust = trust(raw.defaults.tls.ca.as_ref(), folder, &mut problems);
     let shared = shared(raw.defaults, whereabouts.file, &mut problems);
-    let surroundings = Surroundings { folder, ingest: ingest.listen, trust: &trust };
+    let is_durable = queue.path.is_some();
+    let surroundings = Surroundings { folder, ingest: ingest.listen, is_durable, trust: &trust };
     let publishers = publishers(raw.publishers, &surroundings, &mut problems);
     let drain_timeout = raw.drain_timeout.map_or(defaults::DRAIN_TIMEOUT, |at| at.value);
     let problems = problems.finish();
@@ -64,18 +66,6 @@ fn ingest(raw: RawIngest, problems: &mut Problems<'_>) -> Ingest {
     Ingest {
         listen: address(raw.listen, problems).unwrap_or(defaults::INGEST_LISTEN),
         max_body: size(raw.max_body, defaults::MAX_BODY, problems),
-    }
-}
-
-fn queue(raw: RawQueue, problems: &mut Problems<'_>) -> Queue {
-    if let Some(path) = raw.path {
-        let message = "this version has no durable queue: without `path` records are kept in memory, \
-                       and what is not yet delivered is lost when metricast is killed";
-        problems.add(&path.place, message);
-    }
-    Queue {
-        max_size: size(raw.max_size, defaults::MEMORY_QUEUE, problems),
-        when_full: raw.when_full.map_or(WhenFull::Block, |at| at.value),
     }
 }
 
@@ -116,6 +106,7 @@ fn trust(ca: Option<&At<String>>, folder: &Path, problems: &mut Problems<'_>) ->
 struct Surroundings<'a> {
     folder: &'a Path,
     ingest: SocketAddr,
+    is_durable: bool,
     trust: &'a ExtraRoots,
 }
 
@@ -197,6 +188,7 @@ fn publisher(
         listen,
         allow: raw.allow.unwrap_or_default().into_iter().filter_map(|at| origin(&at, problems)).collect(),
         limits: limits(raw.max_memory, raw.call_timeout, problems),
+        in_queue: in_queue(raw.in_queue, around.is_durable, problems),
         batch: batching(raw.batch, problems),
         retry: retry(raw.retry, problems),
         trust: match &raw.tls.ca {
@@ -367,7 +359,7 @@ fn retry(raw: RawRetry, problems: &mut Problems<'_>) -> Retry {
     Retry { initial, max, give_up_after: raw.give_up_after.map(|at| at.value) }
 }
 
-fn positive(at: Option<At<usize>>, default: usize, problems: &mut Problems<'_>) -> usize {
+pub(super) fn positive(at: Option<At<usize>>, default: usize, problems: &mut Problems<'_>) -> usize {
     let Some(At { value, place }) = at else {
         return default;
     };
@@ -378,7 +370,7 @@ fn positive(at: Option<At<usize>>, default: usize, problems: &mut Problems<'_>) 
 }
 
 /// A size that holds a record.
-fn size(at: Option<At<usize>>, default: usize, problems: &mut Problems<'_>) -> usize {
+pub(super) fn size(at: Option<At<usize>>, default: usize, problems: &mut Problems<'_>) -> usize {
     let Some(At { value, place }) = at else {
         return default;
     };

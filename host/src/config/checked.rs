@@ -14,6 +14,7 @@ use super::shared::SharedSettings;
 use crate::egress::{ExtraRoots, Secret};
 use crate::limits::Limits;
 use crate::plugin::PluginSource;
+use crate::queue::{Start, WhenBehind};
 
 /// A configuration that was checked: every default is filled in.
 #[derive(Debug, Clone)]
@@ -46,10 +47,17 @@ pub struct Ingest {
 /// `[queue]`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Queue {
+    /// The folder that it is kept in; without one it is in memory. A relative path of the file starts at the config's
+    /// folder.
+    pub path: Option<PathBuf>,
     /// Bytes of records that may wait.
     pub max_size: usize,
     /// What happens to a sender when they do.
     pub when_full: WhenFull,
+    /// How long a publisher that is not in the config any more keeps its place in a folder, and its records there.
+    pub forget_after: Duration,
+    /// Dead letters that a folder keeps; the oldest go first.
+    pub max_dead_letters: u64,
 }
 
 /// What a full queue does to who brings more.
@@ -74,6 +82,8 @@ pub struct Publisher {
     pub allow: Vec<String>,
     /// What one instance may use.
     pub limits: Limits,
+    /// Its place in the queue.
+    pub in_queue: InQueue,
     /// When a batch is handed over.
     pub batch: Batching,
     /// How what could not be delivered is tried again.
@@ -89,6 +99,17 @@ pub struct Publisher {
     pub(super) keys: Places,
     /// Of the keys in `config`.
     pub(super) places: Places,
+}
+
+/// A publisher's place in the queue.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct InQueue {
+    /// Where it begins when the queue does not know it.
+    pub start: Start,
+    /// What happens when it holds a full queue back.
+    pub when_behind: WhenBehind,
+    /// A saved state that its plugin cannot be opened with is given up, and it begins with none.
+    pub reset_state: bool,
 }
 
 /// Where scrapes are answered.

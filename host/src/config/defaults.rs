@@ -12,6 +12,14 @@ pub const INGEST_LISTEN: SocketAddr = SocketAddr::new(LOOPBACK, 4319);
 pub const MAX_BODY: usize = 16 << 20;
 /// `queue.max_size` of the queue in memory.
 pub const MEMORY_QUEUE: usize = 64 << 20;
+/// `queue.max_size` of a queue on a disk.
+pub const DURABLE_QUEUE: usize = 1 << 30;
+/// The least that one has.
+pub const LEAST_DURABLE_QUEUE: usize = 16 << 20;
+/// `queue.forget_after`.
+pub const FORGET_AFTER: Duration = Duration::from_hours(30 * 24);
+/// `queue.max_dead_letters`.
+pub const MAX_DEAD_LETTERS: usize = 100_000;
 /// `publishers.listen`, used where a plugin has something to scrape and neither `listen` nor `config.port` is there.
 pub const SCRAPE_LISTEN: SocketAddr = SocketAddr::new(LOOPBACK, 9464);
 /// `publishers.batch.max_records`.

@@ -11,6 +11,7 @@ pub mod defaults;
 mod places;
 mod problem;
 mod program;
+mod queue;
 mod raw;
 mod reader;
 mod shared;
@@ -22,7 +23,7 @@ mod tests;
 use std::path::{Path, PathBuf};
 
 pub(crate) use checked::overlap;
-pub use checked::{Batching, Checked, Ingest, Listen, Publisher, Queue, Retry, WhenFull};
+pub use checked::{Batching, Checked, InQueue, Ingest, Listen, Publisher, Queue, Retry, WhenFull};
 pub use problem::{Location, Problem};
 pub use shared::{Given, SharedSettings};
 pub(crate) use units::{show_size, show_time};

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use serde_json::{Map, Value};
 
-use super::checked::{Batching, Checked, Ingest, Listen, Publisher, Queue, Retry, WhenFull};
+use super::checked::{Batching, Checked, InQueue, Ingest, Listen, Publisher, Queue, Retry, WhenFull};
 use super::defaults;
 use super::places::Places;
 use super::shared::{self, SharedSettings};
@@ -20,7 +20,7 @@ impl Checked {
         let instance = shared::instance(&host, std::env::current_exe().ok().as_deref());
         Self {
             ingest: Ingest { listen: defaults::INGEST_LISTEN, max_body: defaults::MAX_BODY },
-            queue: Queue { max_size, when_full: WhenFull::Block },
+            queue: Queue::in_memory(max_size),
             shared: SharedSettings::new(Map::new(), Places::default(), instance, host),
             publishers: vec![publisher],
             drain_timeout: defaults::DRAIN_TIMEOUT,
@@ -39,6 +39,7 @@ impl Publisher {
             listen: Listen { address: defaults::SCRAPE_LISTEN, stated: false },
             allow: Vec::new(),
             limits: Limits::default(),
+            in_queue: InQueue::default(),
             batch: Batching::default(),
             retry: Retry::default(),
             trust: ExtraRoots::default(),
@@ -47,6 +48,19 @@ impl Publisher {
             place: 0..0,
             keys: Places::default(),
             places: Places::default(),
+        }
+    }
+}
+
+impl Queue {
+    /// One that is gone with its process.
+    pub(crate) fn in_memory(max_size: usize) -> Self {
+        Self {
+            path: None,
+            max_size,
+            when_full: WhenFull::Block,
+            forget_after: defaults::FORGET_AFTER,
+            max_dead_letters: defaults::MAX_DEAD_LETTERS as u64,
         }
     }
 }

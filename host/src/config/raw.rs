@@ -9,6 +9,7 @@ use super::WhenFull;
 use super::places::{self, Places};
 use super::problem::Source;
 use super::reader::{At, NamedTexts, Place, Problems, Reader, within};
+use crate::queue::{Start, WhenBehind};
 
 #[derive(Debug, Default)]
 pub(super) struct Raw {
@@ -30,6 +31,8 @@ pub(super) struct RawQueue {
     pub(super) path: Option<At<String>>,
     pub(super) max_size: Option<At<usize>>,
     pub(super) when_full: Option<At<WhenFull>>,
+    pub(super) forget_after: Option<At<Duration>>,
+    pub(super) max_dead_letters: Option<At<usize>>,
 }
 
 #[derive(Debug, Default)]
@@ -54,10 +57,19 @@ pub(super) struct RawPublisher {
     pub(super) allow: Option<Vec<At<String>>>,
     pub(super) max_memory: Option<At<usize>>,
     pub(super) call_timeout: Option<At<Duration>>,
+    pub(super) in_queue: RawInQueue,
     pub(super) batch: RawBatching,
     pub(super) retry: RawRetry,
     pub(super) tls: RawTls,
     pub(super) config: RawConfig,
+}
+
+/// What is about a publisher's place in the queue.
+#[derive(Debug, Default)]
+pub(super) struct RawInQueue {
+    pub(super) start: Option<At<Start>>,
+    pub(super) when_behind: Option<At<WhenBehind>>,
+    pub(super) reset_state: Option<At<bool>>,
 }
 
 /// A plugin's own settings.
@@ -112,6 +124,8 @@ fn read_root(root: &mut Reader<'_, '_, '_>) -> Raw {
         queue: root.table("queue", |table| RawQueue {
             path: table.text("path", "\"metricast-data\""),
             max_size: table.size("max_size", "\"64MiB\""),
+            forget_after: table.time("forget_after", "\"30d\""),
+            max_dead_letters: table.count("max_dead_letters", "100000"),
             when_full: table.choice("when_full", &[("block", WhenFull::Block), ("reject", WhenFull::Reject)]),
         }),
         defaults: root.table("defaults", read_defaults),
@@ -147,6 +161,12 @@ fn read_publisher(table: &mut Reader<'_, '_, '_>, place: Place) -> RawPublisher 
         allow: table.texts("allow", "[\"https://metrics.example.com\"]"),
         max_memory: table.size("max_memory", "\"256MiB\""),
         call_timeout: table.time("call_timeout", "\"30s\""),
+        in_queue: RawInQueue {
+            start: table.choice("start", &[("now", Start::Now), ("oldest", Start::Oldest)]),
+            when_behind: table
+                .choice("when_behind", &[("block", WhenBehind::Block), ("drop_oldest", WhenBehind::DropOldest)]),
+            reset_state: table.truth("reset_state"),
+        },
         batch: table.table("batch", |table| RawBatching {
             max_records: table.count("max_records", "1000"),
             max_bytes: table.size("max_bytes", "\"4MiB\""),

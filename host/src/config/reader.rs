@@ -99,6 +99,10 @@ impl<'t, 'p, 's> Reader<'t, 'p, 's> {
         self.convert(key, example, "a time with its unit", |value| value.as_str().and_then(units::parse_time))
     }
 
+    pub(super) fn truth(&mut self, key: &'static str) -> Option<At<bool>> {
+        self.convert(key, "true", "true or false", DeValue::as_bool)
+    }
+
     /// One of some words.
     pub(super) fn choice<T: Copy>(&mut self, key: &'static str, words: &[(&'static str, T)]) -> Option<At<T>> {
         let all = words.iter().map(|(word, _)| format!("\"{word}\"")).collect::<Vec<_>>().join(" or ");

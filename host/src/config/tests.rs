@@ -11,6 +11,7 @@ use serde_json::json;
 use super::*;
 use crate::limits::Limits;
 use crate::plugin::PluginSource;
+use crate::queue::{Start, WhenBehind};
 
 fn read(text: &str) -> Result<Checked, ConfigError> {
     parse(&Source::new("metricast.toml".to_owned(), text.to_owned()), Path::new("etc"), None)
@@ -47,7 +48,7 @@ fn golden(path: &Path, told: &str) {
 fn what_is_left_out_has_its_default() {
     let config = good("[[publishers]]\nplugin = \"prometheus\"\n");
     assert_eq!(config.ingest, Ingest { listen: defaults::INGEST_LISTEN, max_body: defaults::MAX_BODY });
-    assert_eq!(config.queue, Queue { max_size: defaults::MEMORY_QUEUE, when_full: WhenFull::Block });
+    assert_eq!(config.queue, Queue::in_memory(defaults::MEMORY_QUEUE));
     assert_eq!(config.drain_timeout, defaults::DRAIN_TIMEOUT);
     let [publisher] = config.publishers.as_slice() else { panic!("{:?}", config.publishers) };
     assert_eq!(publisher.name, "prometheus");
@@ -69,14 +70,20 @@ fn what_is_written_is_taken() {
         listen = "0.0.0.0:80"
         max_body = "1MiB"
         [queue]
-        max_size = "1GiB"
+        path = "data"
+        max_size = "2GiB"
         when_full = "reject"
+        forget_after = "2d"
+        max_dead_letters = 7
         [[publishers]]
         name = "search"
         plugin = "elasticsearch"
         listen = "[::1]:9000"
         allow = ["https://Search.example.com:443/", "http://10.0.0.1:9200"]
         max_memory = "64MiB"
+        start = "oldest"
+        when_behind = "drop_oldest"
+        reset_state = true
         call_timeout = "5s"
         batch = { max_records = 1_000, max_bytes = 65536, max_age = "250ms" }
         retry = { initial = "1s", max = "1m", give_up_after = "1h" }
@@ -89,7 +96,16 @@ fn what_is_written_is_taken() {
     );
     assert_eq!(config.drain_timeout, Duration::from_secs(65));
     assert_eq!(config.ingest.listen, "0.0.0.0:80".parse::<SocketAddr>().unwrap());
-    assert_eq!(config.queue, Queue { max_size: 1 << 30, when_full: WhenFull::Reject });
+    let queue = Queue {
+        path: Some(config.folder.join("data")),
+        max_size: 2 << 30,
+        when_full: WhenFull::Reject,
+        forget_after: Duration::from_hours(48),
+        max_dead_letters: 7,
+    };
+    assert_eq!(config.queue, queue);
+    let in_queue = InQueue { start: Start::Oldest, when_behind: WhenBehind::DropOldest, reset_state: true };
+    assert_eq!(config.publishers[0].in_queue, in_queue);
     let publisher = &config.publishers[0];
     assert_eq!(publisher.listen, Listen { address: "[::1]:9000".parse().unwrap(), stated: true });
     assert_eq!(publisher.allow, ["https://search.example.com", "http://10.0.0.1:9200"]);
@@ -116,13 +132,19 @@ fn the_page_about_the_config_tells_the_defaults() {
         ("listen", format!("\"{}\"", defaults::INGEST_LISTEN)),
         ("listen", format!("\"{}\"", defaults::SCRAPE_LISTEN)),
         ("max_body", size(defaults::MAX_BODY)),
-        ("max_size", size(defaults::MEMORY_QUEUE)),
+        ("forget_after", time(defaults::FORGET_AFTER)),
+        ("max_dead_letters", defaults::MAX_DEAD_LETTERS.to_string()),
+        ("start", "\"now\"".to_owned()),
+        ("when_behind", "\"block\"".to_owned()),
+        ("reset_state", "false".to_owned()),
         ("max_memory", size(limits.memory)),
         ("call_timeout", time(limits.call_time())),
         ("drain_timeout", time(defaults::DRAIN_TIMEOUT)),
     ] {
         assert!(page.contains(&format!("| `{key}` | `{default}` |")), "{key} {default}");
     }
+    let sizes = format!("| `max_size` | `{}` (`{}`", size(defaults::DURABLE_QUEUE), size(defaults::MEMORY_QUEUE));
+    assert!(page.contains(&sizes), "{sizes}");
     for (key, default) in [
         ("max_records", defaults::BATCH_RECORDS.to_string()),
         ("max_bytes", format!("`{}`", size(defaults::BATCH_BYTES))),

@@ -73,8 +73,10 @@ impl Assembler {
         if self.waiting.is_empty() {
             self.due = Instant::now() + self.limits.max_age;
         }
-        for part in cut(entry, &self.limits) {
-            self.records += part.batch.len();
+        let goes_as_it_is = entry.again || entry.batch.is_empty();
+        let parts = if goes_as_it_is { vec![entry.clone()] } else { cut(entry, &self.limits) };
+        for part in parts {
+            self.records += weight(&part);
             self.bytes += part.batch.byte_len();
             self.waiting.push_back(part);
         }
@@ -83,14 +85,14 @@ impl Assembler {
     /// One batch of as many of the waiting parts as it may hold.
     fn take(&mut self) -> Option<Entry> {
         let first = self.waiting.pop_front()?;
-        let (mut records, mut bytes) = (first.batch.len(), first.batch.byte_len());
+        let (mut records, mut bytes) = (weight(&first), first.batch.byte_len());
         let mut parts = vec![first];
         while let Some(part) = self.waiting.pop_front_if(|part| {
-            records + part.batch.len() <= self.limits.max_records
+            records + weight(part) <= self.limits.max_records
                 && bytes + part.batch.byte_len() <= self.limits.max_bytes
-                && part.batch.epoch() == parts[0].batch.epoch()
+                && parts.iter().all(|before| go_together(before, part))
         }) {
-            records += part.batch.len();
+            records += weight(&part);
             bytes += part.batch.byte_len();
             parts.push(part);
         }
@@ -100,16 +102,27 @@ impl Assembler {
     }
 }
 
+/// What it counts for in a batch; what holds no records is not for nothing either.
+fn weight(entry: &Entry) -> usize {
+    entry.batch.len().max(1)
+}
+
+/// One batch holds one epoch, and what was in the queue before goes by itself.
+fn go_together(a: &Entry, b: &Entry) -> bool {
+    let one_epoch = a.batch.is_empty() || b.batch.is_empty() || a.batch.epoch() == b.batch.epoch();
+    one_epoch && !a.again && !b.again
+}
+
 fn join(mut parts: Vec<Entry>) -> Entry {
     let (first, next) = (parts[0].first, parts[parts.len() - 1].next);
     if parts.len() == 1 {
         return parts.swap_remove(0);
     }
     let mut builder = BatchBuilder::new();
-    for part in &parts {
+    for part in parts.iter().filter(|part| !part.batch.is_empty()) {
         append(&mut builder, &part.batch, 0..part.batch.len());
     }
-    Entry { batch: Arc::new(builder.finish()), first, next }
+    Entry { batch: Arc::new(builder.finish()), first, next, again: false }
 }
 
 fn cut(entry: &Entry, limits: &Batching) -> Vec<Entry> {
@@ -130,7 +143,7 @@ fn cut(entry: &Entry, limits: &Batching) -> Vec<Entry> {
 fn part(entry: &Entry, first: u64, next: u64) -> Entry {
     let mut builder = BatchBuilder::new();
     append(&mut builder, &entry.batch, entry.batch.rows_at(first..next));
-    Entry { batch: Arc::new(builder.finish()), first, next }
+    Entry { batch: Arc::new(builder.finish()), first, next, again: false }
 }
 
 fn append(builder: &mut BatchBuilder, batch: &Batch, rows: impl IntoIterator<Item = usize>) {

@@ -24,6 +24,12 @@ pub(super) struct Kept {
 }
 
 impl Kept {
+    /// A state of before, in which the records below `accepted_to` are.
+    pub(super) fn from(saved: Option<Saved>, accepted_to: u64) -> Self {
+        let accepted_to = if saved.is_some() { accepted_to } else { 0 };
+        Self { saved, accepted_to, ..Self::default() }
+    }
+
     /// What an instance is opened with.
     pub(super) fn snapshot(&self) -> Option<Saved> {
         self.saved.clone()

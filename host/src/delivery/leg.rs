@@ -1,8 +1,9 @@
 //! The task of one delivery: reads batches, keeps its slots busy, moves the cursor.
 //!
 //! Whatever takes time is a [`Work`] that a slot is lent for, so that one that hangs holds up nobody else. What is due
-//! (a flush, a snapshot, opening an instance that was lost) comes before the next batch.
+//! (a flush, a snapshot, opening an instance that was lost) comes before the next batch. How it ends is in `ending`.
 
+use std::collections::BTreeSet;
 use std::panic::AssertUnwindSafe;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -11,23 +12,32 @@ use std::time::Duration;
 use futures::FutureExt as _;
 use futures::future::BoxFuture;
 use futures::stream::{FuturesUnordered, StreamExt as _};
+use metricast_records::Batch;
+use metricast_store::meta::MetaError;
 use tokio::sync::{Notify, watch};
 use tokio::time::{Instant, sleep, sleep_until};
 
 use super::assemble::Assembler;
+use super::breaker::Breaker;
+use super::keeping::Keeping;
+use super::ledger::Ledger;
+use super::poison::Piece;
+use super::retry::Backoff;
 use super::sandbox::Opener;
-use super::saving::{SNAPSHOT_AFTER, Saving};
+use super::saving::Saving;
 use super::slot::Slot;
 use super::status::Status;
 use super::trouble::Halt;
 use super::watermark::Watermark;
 use super::{Opened, Settings};
 use crate::config::Batching;
-use crate::plugin::{CallError, Profile};
+use crate::plugin::{CallError, Profile, Saved};
 use crate::queue::{Entry, Reader};
 
 /// How often it is said again that a delivery has halted.
 const REMINDER: Duration = Duration::from_mins(10);
+/// What is to last before anything goes on is tried again after so long.
+pub(super) const KEEP_AGAIN: Duration = Duration::from_secs(1);
 /// No record waits longer for others, whatever the config says: times beyond what a clock can add up are of no use.
 const LONGEST_AGE: Duration = Duration::from_hours(365 * 24);
 
@@ -46,16 +56,28 @@ pub(super) struct Channels<S> {
 
 pub(super) struct Leg<O: Opener> {
     opener: Arc<O>,
-    assembler: Assembler,
+    pub(super) assembler: Assembler,
     settings: Settings,
-    status: Arc<Status>,
+    pub(super) status: Arc<Status>,
     channels: Channels<O::Sandbox>,
-    idle: Vec<Slot<O>>,
+    pub(super) idle: Vec<Slot<O>>,
     slots: u32,
     watermark: Watermark,
-    /// Behind the last record that a stateful instance answered for.
-    applied: u64,
-    saving: Saving,
+    /// The offset below which every record is answered for.
+    pub(super) answered: u64,
+    /// The end of what was there at the start: an instance with state shows nothing before it has all of that.
+    backlog_to: u64,
+    /// What was handed over before the start is handed over again up to here.
+    repeats_to: u64,
+    /// Records that no instance may see again.
+    skipped: BTreeSet<u64>,
+    pub(super) ledger: Arc<Ledger>,
+    /// How far the cursor is that lasts.
+    pub(super) keeping: Keeping,
+    pub(super) saving: Saving,
+    breaker: Arc<Breaker>,
+    /// Its plugin keeps state, as far as is known.
+    pub(super) stateful: bool,
     flush_interval: Option<Duration>,
     flush_at: Option<Instant>,
     flushes: watch::Sender<u64>,
@@ -71,11 +93,12 @@ enum Work {
     Revive,
 }
 
-struct Finished<O: Opener> {
-    slot: Slot<O>,
-    work: Work,
-    /// Whether it did what it was to do.
-    outcome: Result<bool, Halt>,
+/// What has come to its end.
+enum Finished<O: Opener> {
+    Deliver(Slot<O>, Entry, Result<(), Halt>),
+    Save(Slot<O>, Result<Option<Saved>, Halt>),
+    Upkeep(Slot<O>, Result<(), Halt>),
+    Commit(u64, Result<(), MetaError>),
 }
 
 type UnderWay<O> = FuturesUnordered<BoxFuture<'static, Finished<O>>>;
@@ -90,17 +113,27 @@ impl<O: Opener> Leg<O> {
     ) -> Self {
         let max_age = settings.batching.max_age.min(LONGEST_AGE);
         let saving = Saving::new(settings.max_unsaved);
+        let breaker = Breaker::new(Backoff::new(&settings.retry, fastrand::Rng::new()));
+        let ledger = Ledger::new(reader.committer(), status.name(), &opener.plugin());
+        let backlog = reader.backlog();
         Self {
             opener: Arc::new(opener),
+            answered: backlog.start,
+            backlog_to: backlog.end,
+            repeats_to: if reader.ended_well() { backlog.start } else { backlog.end },
+            skipped: reader.skipped(),
+            ledger: Arc::new(ledger),
+            keeping: Keeping::new(backlog.start),
             assembler: Assembler::new(reader, Batching { max_age, ..settings.batching.clone() }),
             settings,
             status,
             channels,
             idle: Vec::new(),
             slots: 0,
-            watermark: Watermark::default(),
-            applied: 0,
+            watermark: Watermark::from(backlog.start),
             saving,
+            breaker,
+            stateful: false,
             flush_interval: None,
             flush_at: None,
             flushes: watch::Sender::new(0),
@@ -121,6 +154,9 @@ impl<O: Opener> Leg<O> {
         };
         let outcome = outcome.map(|delivered| delivered.unwrap_or_else(|panic| Err(Halt::of_panic(&*panic))));
         self.channels.current.send_replace(None);
+        if !matches!(outcome, Some(Ok(()))) {
+            self.keep_what_is_answered().await;
+        }
         match &outcome {
             None => {}
             Some(Ok(())) => self.status.done(),
@@ -155,40 +191,63 @@ impl<O: Opener> Leg<O> {
 
     async fn deliver_all(&mut self) -> Result<(), Halt> {
         let profile = self.open_first().await?;
+        self.begin_lastingly().await;
         let instances = if profile.stateful { 1 } else { profile.max_instances.get().min(self.settings.max_instances) };
         self.flush_interval = profile.flush_interval;
-        self.flush_at = self.next_flush();
+        self.show_when_caught_up(&profile);
         let (lost, flush) = (Arc::clone(&self.channels.lost), Arc::clone(&self.channels.flush));
         let mut under_way: UnderWay<O> = FuturesUnordered::new();
         let mut ended = false;
         while !(ended && under_way.is_empty()) {
-            self.begin_what_is_due(&mut under_way);
-            let free = !ended && (!self.idle.is_empty() || self.slots < instances);
+            self.begin_what_is_due(&profile, &mut under_way);
+            let free = !ended && (!self.idle.is_empty() || self.slots < instances) && !self.ledger.is_full();
             let wake_at = self.wake_at();
             tokio::select! {
-                Some(finished) = under_way.next() => self.take_back(finished, &profile)?,
+                Some(finished) = under_way.next() => self.take_back(finished, &profile, &mut under_way)?,
                 entry = self.assembler.next(), if free => match entry {
-                    Some(entry) => self.hand_over(entry, &mut under_way),
+                    Some(entry) => self.hand_over(entry, &profile, &mut under_way),
                     None => ended = true,
                 },
                 () = at(wake_at), if wake_at.is_some() => {}
                 () = lost.notified() => self.is_lost = true,
-                () = flush.notified() => self.flush_at = self.flush_interval.map(|_| Instant::now()),
+                () = flush.notified() => self.flush_at = self.flush_at.map(|_| Instant::now()),
             }
         }
         self.finish(&profile).await
     }
 
+    /// From now on records may be handed over that no cursor tells of.
+    async fn begin_lastingly(&mut self) {
+        while let Err(error) = self.ledger.begin().await {
+            self.status.not_kept(&error.to_string());
+            sleep(KEEP_AGAIN).await;
+        }
+        self.status.kept();
+    }
+
+    /// An instance with state is scraped and flushed only when it has all that it had before.
+    fn show_when_caught_up(&mut self, profile: &Profile) {
+        if self.status.is_caught_up() || (profile.stateful && self.answered < self.backlog_to) {
+            return;
+        }
+        let Some(slot) = self.idle.first_mut() else { return };
+        slot.show(self.channels.current.clone());
+        self.status.caught_up();
+        self.flush_at = self.next_flush();
+    }
+
     /// Opens the first instance and tells how that went, at the first try and when it succeeds.
     async fn open_first(&mut self) -> Result<Profile, Halt> {
-        let mut slot = self.new_slot().telling(self.channels.current.clone());
+        let saved = self.assembler.reader().saved();
+        self.stateful = saved.is_some();
+        let mut slot = self.new_slot().from(saved, self.answered, self.settings.reset_state);
         let profile = loop {
             match slot.try_open().await? {
                 Ok(profile) => break profile,
                 Err(error) => {
                     self.tell_first_failure(&error)?;
                     slot.pause_after(&error).await;
-                    self.give_up_old(&slot, &error);
+                    self.give_up_old(&slot, &error).await;
                 }
             }
         };
@@ -197,6 +256,8 @@ impl<O: Opener> Leg<O> {
         if profile.scrapes {
             self.assembler.wait_for_nothing();
         }
+        self.stateful = profile.stateful;
+        self.assembler.reader().is_stateful(profile.stateful);
         self.idle.push(slot);
         Ok(profile)
     }
@@ -214,26 +275,31 @@ impl<O: Opener> Leg<O> {
     }
 
     /// Records that become too old while there is no instance to bring them to.
-    fn give_up_old(&mut self, slot: &Slot<O>, error: &CallError) {
+    async fn give_up_old(&mut self, slot: &Slot<O>, error: &CallError) {
         let reader = self.assembler.reader_mut();
-        while let Some(entry) = reader.next_if(|batch| slot.is_too_old(batch)) {
-            slot.within_age(entry.batch, &error.to_string());
+        while let Some(entry) = reader.next_if(|batch| slot.is_too_old(batch)).await {
+            slot.within_age(&Piece::new(Arc::clone(&entry.batch)), &error.to_string());
+            self.answered = entry.next;
             reader.release(entry.next);
         }
+        self.watermark = Watermark::from(self.answered);
+        self.keep_what_is_answered().await;
     }
 
     fn new_slot(&mut self) -> Slot<O> {
         self.slots += 1;
         let flushes = self.flushes.subscribe();
-        Slot::new(Arc::clone(&self.opener), &self.settings.retry, Arc::clone(&self.status), flushes)
+        let (status, ledger) = (Arc::clone(&self.status), Arc::clone(&self.ledger));
+        let breaker = Arc::clone(&self.breaker);
+        Slot::new(Arc::clone(&self.opener), &self.settings.retry, breaker, status, ledger, flushes)
     }
 
     fn next_flush(&self) -> Option<Instant> {
         self.flush_interval.map(|interval| Instant::now() + interval)
     }
 
-    /// Lends the idle slots for what is due.
-    fn begin_what_is_due(&mut self, under_way: &mut UnderWay<O>) {
+    /// Lends the idle slots for what is due, and commits.
+    fn begin_what_is_due(&mut self, profile: &Profile, under_way: &mut UnderWay<O>) {
         let now = Instant::now();
         if self.flush_at.is_some_and(|at| at <= now) {
             self.flush_at = self.next_flush();
@@ -245,6 +311,15 @@ impl<O: Opener> Leg<O> {
                 None => self.idle.push(slot),
             }
         }
+        if !profile.stateful && self.keeping.due_at().is_some_and(|at| at <= now) {
+            self.commit(self.answered, None, under_way);
+        }
+    }
+
+    fn commit(&mut self, cursor: u64, state: Option<Saved>, under_way: &mut UnderWay<O>) {
+        self.keeping.begin();
+        let ledger = Arc::clone(&self.ledger);
+        under_way.push(async move { Finished::Commit(cursor, ledger.commit(cursor, state).await) }.boxed());
     }
 
     fn due(&mut self, slot: &Slot<O>, now: Instant) -> Option<Work> {
@@ -253,106 +328,138 @@ impl<O: Opener> Leg<O> {
             Some(Work::Revive)
         } else if slot.flush_is_due() {
             Some(Work::Flush)
-        } else if slot.is_open() && self.saving.due_at().is_some_and(|at| at <= now) {
+        } else if slot.is_open() && !self.keeping.is_under_way() && self.saving.due_at().is_some_and(|at| at <= now) {
             Some(Work::Save)
         } else {
             None
         }
     }
 
-    /// When something is due for a slot that is idle.
+    /// When something is due for a slot that is idle, or for the cursor.
     fn wake_at(&self) -> Option<Instant> {
-        let save_at = self.saving.due_at().filter(|_| self.idle.iter().any(Slot::is_open));
-        self.idle.iter().filter_map(Slot::revive_at).chain(save_at).chain(self.flush_at).min()
+        let may_save = !self.keeping.is_under_way() && self.idle.iter().any(Slot::is_open);
+        let save_at = self.saving.due_at().filter(|_| may_save);
+        let revive_at = self.idle.iter().filter_map(Slot::revive_at);
+        revive_at.chain(save_at).chain(self.keeping.due_at()).chain(self.flush_at).min()
     }
 
-    fn hand_over(&mut self, entry: Entry, under_way: &mut UnderWay<O>) {
+    fn hand_over(&mut self, entry: Entry, profile: &Profile, under_way: &mut UnderWay<O>) {
+        let received = entry.batch.received().iter().copied().fold(f64::INFINITY, f64::min);
+        self.watermark.begin(entry.first, entry.next, received);
+        self.status.set_oldest(self.watermark.oldest());
+        let entry = self.marked(self.without_skipped(entry));
+        self.status.pass(entry.next - entry.first - entry.batch.len() as u64);
+        if entry.batch.is_empty() {
+            self.answered_for(&entry, profile);
+            return;
+        }
         let slot = self.idle.pop().unwrap_or_else(|| self.new_slot());
-        self.watermark.begin(entry.first, entry.next);
         self.begin(slot, Work::Deliver(entry), under_way);
     }
 
+    fn without_skipped(&self, entry: Entry) -> Entry {
+        if self.skipped.range(entry.first..entry.next).next().is_none() {
+            return entry;
+        }
+        let records = entry.batch.records().filter(|record| !self.skipped.contains(&record.offset));
+        let indexes: Vec<u32> = records.map(|record| record.index).collect();
+        Entry { batch: Arc::new(entry.batch.select(&indexes)), ..entry }
+    }
+
+    /// What was there before the start may have reached the backend.
+    fn marked(&self, entry: Entry) -> Entry {
+        if !self.ledger.is_durable() || (entry.first >= self.repeats_to && !entry.again) {
+            return entry;
+        }
+        self.status.doubt(entry.batch.len() as u64);
+        Entry { batch: Arc::new(Batch::clone(&entry.batch).with_redelivered(true)), ..entry }
+    }
+
     fn begin(&self, mut slot: Slot<O>, work: Work, under_way: &mut UnderWay<O>) {
-        let applied = self.applied;
+        let answered = self.answered;
         let doing = async move {
-            let outcome = match &work {
-                Work::Deliver(entry) => slot.deliver(Arc::clone(&entry.batch)).await.map(|()| true),
-                Work::Save => slot.save(applied).await,
+            match work {
+                Work::Deliver(entry) => {
+                    let outcome = slot.deliver(Arc::clone(&entry.batch)).await;
+                    Finished::Deliver(slot, entry, outcome)
+                }
+                Work::Save => {
+                    let outcome = slot.save(answered).await;
+                    Finished::Save(slot, outcome)
+                }
                 Work::Flush => {
                     slot.flush_if_due().await;
-                    Ok(true)
+                    Finished::Upkeep(slot, Ok(()))
                 }
-                Work::Revive => slot.revive().await.map(|()| true),
-            };
-            Finished { slot, work, outcome }
+                Work::Revive => {
+                    let outcome = slot.revive().await;
+                    Finished::Upkeep(slot, outcome)
+                }
+            }
         };
         under_way.push(doing.boxed());
     }
 
-    fn take_back(&mut self, finished: Finished<O>, profile: &Profile) -> Result<(), Halt> {
-        let Finished { slot, work, outcome } = finished;
-        self.idle.push(slot);
-        let done = outcome?;
-        match work {
-            Work::Deliver(entry) => self.answered(&entry, profile),
-            Work::Save if done => self.saved(),
-            Work::Save => self.saving.failed(Instant::now()),
-            Work::Flush | Work::Revive => {}
+    fn take_back(&mut self, finished: Finished<O>, profile: &Profile, under_way: &mut UnderWay<O>) -> Result<(), Halt> {
+        match finished {
+            Finished::Deliver(slot, entry, outcome) => {
+                self.idle.push(slot);
+                outcome?;
+                if profile.stateful {
+                    self.saving.took(entry.batch.byte_len(), Instant::now());
+                }
+                self.answered_for(&entry, profile);
+            }
+            Finished::Save(slot, outcome) => {
+                self.idle.push(slot);
+                match outcome? {
+                    Some(saved) => {
+                        let cursor = self.saved();
+                        self.commit(cursor, Some(saved), under_way);
+                    }
+                    None => self.saving.failed(Instant::now()),
+                }
+            }
+            Finished::Upkeep(slot, outcome) => {
+                self.idle.push(slot);
+                outcome?;
+            }
+            Finished::Commit(cursor, outcome) => self.committed(cursor, outcome),
         }
         Ok(())
     }
 
-    fn answered(&mut self, entry: &Entry, profile: &Profile) {
-        let answered = self.watermark.done(entry.first);
+    fn answered_for(&mut self, entry: &Entry, profile: &Profile) {
+        self.answered = self.watermark.done(entry.first);
+        self.status.set_oldest(self.watermark.oldest());
         if !profile.stateful {
-            self.assembler.reader().release(answered);
-            return;
+            self.assembler.reader().release(self.answered);
+            self.keeping.moved(self.answered, self.ledger.is_durable());
         }
-        self.applied = answered;
-        self.saving.took(entry.batch.byte_len(), Instant::now());
+        self.show_when_caught_up(profile);
     }
 
-    /// The cursor of a stateful plugin moves with its snapshot.
-    fn saved(&mut self) {
+    /// The cursor of a stateful plugin moves with its snapshot, which has just been taken.
+    pub(super) fn saved(&mut self) -> u64 {
         self.saving.saved();
-        self.assembler.reader().release(self.applied);
+        self.answered
     }
 
-    async fn finish(&mut self, profile: &Profile) -> Result<(), Halt> {
-        if profile.stateful {
-            self.save_the_last().await?;
-        }
-        let mut closing: FuturesUnordered<_> = self.idle.iter_mut().map(Slot::close).collect();
-        let mut outcome = Ok(());
-        while let Some(closed) = closing.next().await {
-            outcome = outcome.and(closed);
-        }
-        drop(closing);
-        outcome?;
-        if profile.stateful && !self.save().await? {
-            tracing::warn!(publisher = self.status.name(), "its state after the end could not be saved");
-        }
-        Ok(())
-    }
-
-    /// All is answered for: the cursor is to follow before anything is ended.
-    async fn save_the_last(&mut self) -> Result<(), Halt> {
-        while self.saving.due_at().is_some() && !self.save().await? {
-            sleep(SNAPSHOT_AFTER).await;
-            for slot in &mut self.idle {
-                slot.revive().await?;
+    pub(super) fn committed(&mut self, cursor: u64, outcome: Result<(), MetaError>) {
+        match outcome {
+            Ok(()) => {
+                self.skipped = self.skipped.split_off(&cursor);
+                self.keeping.done(cursor);
+                self.status.kept();
+            }
+            Err(error) => {
+                self.keeping.failed();
+                if self.stateful {
+                    self.saving.failed(Instant::now());
+                }
+                self.status.not_kept(&error.to_string());
             }
         }
-        Ok(())
-    }
-
-    async fn save(&mut self) -> Result<bool, Halt> {
-        let Some(slot) = self.idle.first_mut() else { return Ok(true) };
-        let saved = slot.save(self.applied).await?;
-        if saved {
-            self.saved();
-        }
-        Ok(saved)
     }
 }
 

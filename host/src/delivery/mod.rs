@@ -14,10 +14,17 @@
 //!
 //! What nothing can be done about halts the delivery ([`trouble`]): it says so, and its records stay in the queue.
 //!
-//! Durable cursors, dead letters and circuit breakers are not in here.
+//! What a delivery did is made to last by its [`ledger`]: where the queue is durable a cursor is committed a moment after
+//! it has moved ([`keeping`]), with the letters of the records that were not taken, and that of a plugin with state together
+//! with its snapshot. After a start such a plugin has its records repeated, from its snapshot to the end of the queue,
+//! before anybody sees what it shows.
 
 mod assemble;
+mod breaker;
+mod ending;
+mod keeping;
 mod kept;
+mod ledger;
 mod leg;
 mod poison;
 mod receipt;
@@ -61,6 +68,8 @@ pub struct Settings {
     pub max_instances: u32,
     /// Bytes of batches that a stateful plugin may have taken since its last snapshot: the queue holds them till then.
     pub max_unsaved: usize,
+    /// A saved state that the plugin cannot be opened with is given up, and it begins with none.
+    pub reset_state: bool,
 }
 
 /// How the first try to open a publisher went.
@@ -80,6 +89,7 @@ pub enum Opened {
 /// that halted holds its place in the queue till then.
 #[derive(Debug)]
 pub struct Delivery<S> {
+    began_at: u64,
     status: Arc<Status>,
     opened: watch::Receiver<Opened>,
     current: watch::Receiver<Option<S>>,
@@ -110,6 +120,7 @@ impl<S: Sandbox> Delivery<S> {
         O: Opener<Sandbox = S>,
     {
         let status = Arc::new(Status::new(name));
+        let began_at = reader.backlog().start;
         let (tell_outcome, outcome) = watch::channel(Opened::NotYet);
         let (tell_current, current) = watch::channel(None);
         let (stop, stopped) = watch::channel(false);
@@ -126,7 +137,12 @@ impl<S: Sandbox> Delivery<S> {
         };
         let leg = leg::Leg::new(opener, reader, settings, Arc::clone(&status), channels);
         let task = spawn(leg.run().boxed());
-        Self { status, opened: outcome, current, stop, over, lost, flush, task }
+        Self { began_at, status, opened: outcome, current, stop, over, lost, flush, task }
+    }
+
+    /// The offset below which every record was answered for when it started.
+    pub fn began_at(&self) -> u64 {
+        self.began_at
     }
 
     /// What it has done so far and how it stands.

@@ -9,6 +9,8 @@ pub(super) struct Piece {
     pub(super) batch: Arc<Batch>,
     /// How often the plugin failed over it.
     failures: u32,
+    /// How often its records were handed over.
+    pub(super) attempts: u32,
 }
 
 /// What is to be done with a piece that the plugin failed over.
@@ -18,12 +20,17 @@ pub(super) enum Suspected {
     /// One after the other.
     Halves(Piece, Piece),
     /// It is one record, and it alone does it.
-    Poison(Arc<Batch>),
+    Poison(Piece),
 }
 
 impl Piece {
     pub(super) fn new(batch: Arc<Batch>) -> Self {
-        Self { batch, failures: 0 }
+        Self { batch, failures: 0, attempts: 0 }
+    }
+
+    /// What the plugin had no fault with and is to come again.
+    pub(super) fn rest(&self, batch: Arc<Batch>) -> Self {
+        Self { batch, failures: 0, attempts: self.attempts }
     }
 
     /// Other records of the same piece, or the same.
@@ -48,12 +55,12 @@ impl Piece {
             return Suspected::Again(self.in_doubt());
         }
         if self.batch.len() == 1 {
-            return Suspected::Poison(self.batch);
+            return Suspected::Poison(self);
         }
         let (left, right) = halves(&self.batch);
         let half = |batch: Batch| {
             let failures = if batch.len() == 1 { 0 } else { self.failures };
-            Self { batch: Arc::new(batch), failures }
+            Self { batch: Arc::new(batch), failures, attempts: self.attempts }
         };
         Suspected::Halves(half(left), half(right))
     }
@@ -85,7 +92,7 @@ mod tests {
         assert_eq!((left.batch.offsets(), right.batch.offsets()), (&[0][..], &[1, 2][..]));
         let Suspected::Again(left) = left.suspect(2) else { panic!("a record alone has as many tries as a batch") };
         let Suspected::Poison(left) = left.suspect(2) else { panic!("it had two") };
-        assert_eq!(left.offsets(), [0]);
+        assert_eq!(left.batch.offsets(), [0]);
         assert!(matches!(right.suspect(2), Suspected::Halves(..)));
     }
 }

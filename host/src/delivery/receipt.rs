@@ -4,8 +4,10 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use metricast_records::{Batch, Record};
+use metricast_store::meta::Kind;
 use tokio::time::sleep;
 
+use super::leg::KEEP_AGAIN;
 use super::poison::{Piece, Suspected};
 use super::sandbox::{Opener, Sandbox};
 use super::slot::Slot;
@@ -20,34 +22,40 @@ impl<O: Opener> Slot<O> {
         let behind = batch.offsets().iter().max().map_or(0, |last| last + 1);
         self.handed = (batch.epoch().to_owned(), behind.max(self.handed.1));
         let mut pieces = VecDeque::from([Piece::new(batch)]);
-        while let Some(piece) = pieces.pop_front() {
+        while let Some(mut piece) = pieces.pop_front() {
+            self.may_ask().await;
             if let Err(error) = self.try_open().await? {
                 self.wait_with(piece, &error, &mut pieces).await;
                 continue;
             }
             self.flush_if_due().await;
+            piece.attempts += 1;
             let batch = Arc::clone(&piece.batch);
             match self.call(|sandbox| async move { sandbox.publish(batch).await }).await {
-                Ok(receipt) => self.settle(piece, receipt, &mut pieces).await,
+                Ok(receipt) => self.settle(&piece, receipt, &mut pieces).await,
                 Err(error) => self.settle_error(piece, &error, &mut pieces).await,
             }
         }
+        self.pass = None;
         self.status.answered(bytes);
         Ok(())
     }
 
-    async fn settle(&mut self, piece: Piece, receipt: Receipt, pieces: &mut VecDeque<Piece>) {
-        let batch = Arc::clone(&piece.batch);
+    async fn settle(&mut self, piece: &Piece, receipt: Receipt, pieces: &mut VecDeque<Piece>) {
+        let batch = &piece.batch;
         self.status.accept(u64::from(receipt.accepted));
         for rejection in &receipt.rejected {
-            self.status.reject(&batch.record(rejection.index as usize), &rejection.reason);
+            let index = rejection.index as usize;
+            self.status.reject(&batch.record(index), &rejection.reason);
+            self.ledger.file(batch, index, Kind::Rejected, &rejection.reason, piece.attempts);
         }
         if self.is_stateful() {
-            self.kept.took(&batch, &receipt);
+            self.kept.took(batch, &receipt);
         }
-        if receipt.accepted > 0 || receipt.retryable.is_empty() {
+        let is_there = receipt.accepted > 0 || receipt.retryable.is_empty();
+        if is_there {
             // A backend that takes a part is busy, not away: pauses stay short.
-            self.backoff.reset();
+            self.went_well();
         }
         if receipt.retryable.is_empty() {
             self.status.running();
@@ -55,22 +63,31 @@ impl<O: Opener> Slot<O> {
         }
         let redelivered = batch.redelivered() || !receipt.in_doubt.is_empty();
         let rest = Arc::new(batch.select(&receipt.retryable).with_redelivered(redelivered));
-        let Some(rest) = self.within_age(rest, "the backend put it off") else { return };
+        let rest = piece.rest(rest);
+        let Some(rest) = self.within_age(&rest, "the backend put it off") else { return };
         self.status.retry(rest.len() as u64);
+        self.status.doubt(receipt.in_doubt.len() as u64);
         self.status.waiting(&format!("the backend puts records off ({} of {})", rest.len(), batch.len()));
-        sleep(self.backoff.pause(receipt.retry_after)).await;
-        pieces.push_front(Piece::new(rest));
+        if is_there {
+            sleep(self.backoff.pause(receipt.retry_after)).await;
+        } else {
+            self.leave_alone(|backoff| backoff.pause(receipt.retry_after));
+        }
+        pieces.push_front(piece.rest(rest));
     }
 
     async fn settle_error(&mut self, piece: Piece, error: &CallError, pieces: &mut VecDeque<Piece>) {
         match remedy(error) {
             Remedy::Reject { reason } => {
-                self.reject_all(&piece.batch, &reason);
-                self.backoff.reset();
+                self.reject_all(&piece, Kind::Rejected, &reason);
+                self.went_well();
                 self.status.running();
             }
             Remedy::Wait { .. } | Remedy::Person => self.send_again(piece, error, pieces).await,
-            Remedy::Doubt => self.send_again(piece.in_doubt(), error, pieces).await,
+            Remedy::Doubt => {
+                self.status.doubt(piece.batch.len() as u64);
+                self.send_again(piece.in_doubt(), error, pieces).await;
+            }
             Remedy::Lost => {
                 self.wait_with(piece.in_doubt(), error, pieces).await;
             }
@@ -79,7 +96,9 @@ impl<O: Opener> Slot<O> {
     }
 
     async fn suspect(&mut self, piece: Piece, patience: u32, error: &CallError, pieces: &mut VecDeque<Piece>) {
-        if self.is_stateful() {
+        if !self.is_stateful() {
+            self.status.doubt(piece.batch.len() as u64);
+        } else if self.is_open() {
             // Nobody knows what a state holds that failed in the middle of a batch.
             self.replace(error);
         }
@@ -90,13 +109,25 @@ impl<O: Opener> Slot<O> {
                 self.send_again(left, error, pieces).await;
             }
             Suspected::Poison(record) => {
-                self.reject_all(&record, &format!("the plugin breaks on this record: {error}"));
+                self.reject_all(&record, Kind::Poison, &format!("the plugin breaks on this record: {error}"));
+                if self.is_stateful() {
+                    self.never_again(&record.batch).await;
+                }
                 self.pause_after(error).await;
                 if self.is_open() {
                     self.status.running();
                 }
             }
         }
+    }
+
+    /// Nothing goes on before this lasts: a state that is made again from the queue would meet the records once more.
+    async fn never_again(&self, batch: &Batch) {
+        while let Err(error) = self.ledger.skip(batch.offsets().to_vec()).await {
+            self.status.not_kept(&error.to_string());
+            sleep(KEEP_AGAIN).await;
+        }
+        self.status.kept();
     }
 
     async fn send_again(&mut self, piece: Piece, error: &CallError, pieces: &mut VecDeque<Piece>) {
@@ -107,16 +138,17 @@ impl<O: Opener> Slot<O> {
 
     /// Waits as the error asks, with what is not too old for it; says how many records that are.
     async fn wait_with(&mut self, piece: Piece, error: &CallError, pieces: &mut VecDeque<Piece>) -> Option<u64> {
-        let batch = self.within_age(Arc::clone(&piece.batch), &error.to_string())?;
+        let batch = self.within_age(&piece, &error.to_string())?;
         let records = batch.len() as u64;
         self.pause_after(error).await;
         pieces.push_front(piece.with(batch));
         Some(records)
     }
 
-    fn reject_all(&self, batch: &Batch, reason: &str) {
-        for record in batch.records() {
+    fn reject_all(&self, piece: &Piece, kind: Kind, reason: &str) {
+        for record in piece.batch.records() {
             self.status.reject(&record, reason);
+            self.ledger.file(&piece.batch, record.index as usize, kind, reason, piece.attempts);
         }
     }
 
@@ -128,16 +160,19 @@ impl<O: Opener> Slot<O> {
     }
 
     /// What is not too old to be tried again; the rest is given up.
-    pub(super) fn within_age(&self, batch: Arc<Batch>, reason: &str) -> Option<Arc<Batch>> {
-        let Some(limit) = self.give_up_after else { return Some(batch) };
+    pub(super) fn within_age(&self, piece: &Piece, reason: &str) -> Option<Arc<Batch>> {
+        let batch = &piece.batch;
+        let Some(limit) = self.give_up_after else { return Some(Arc::clone(batch)) };
         let oldest = clock::now() - limit.as_secs_f64();
         let (fresh, old): (Vec<Record<'_>>, Vec<Record<'_>>) =
             batch.records().partition(|record| record.received >= oldest);
+        let reason = format!("after {}: {reason}", humantime::format_duration(limit));
         for record in &old {
-            self.status.give_up(record, &format!("after {}: {reason}", humantime::format_duration(limit)));
+            self.status.give_up(record, &reason);
+            self.ledger.file(batch, record.index as usize, Kind::Expired, &reason, piece.attempts);
         }
         if old.is_empty() {
-            return Some(Arc::clone(&batch));
+            return Some(Arc::clone(batch));
         }
         let indexes: Vec<u32> = fresh.iter().map(|record| record.index).collect();
         (!indexes.is_empty()).then(|| Arc::new(batch.select(&indexes).with_redelivered(batch.redelivered())))

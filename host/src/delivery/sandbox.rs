@@ -12,6 +12,8 @@ pub trait Opener: Send + Sync + 'static {
     /// What it opens.
     type Sandbox: Sandbox;
 
+    /// The plugin's name and version.
+    fn plugin(&self) -> String;
     /// Opens one more, with a state that an earlier one gave.
     fn open(&self, state: Option<Saved>) -> impl Future<Output = Result<Self::Sandbox, CallError>> + Send;
 }
@@ -40,6 +42,10 @@ pub(crate) struct PluginOpener {
 
 impl Opener for PluginOpener {
     type Sandbox = Instance;
+
+    fn plugin(&self) -> String {
+        self.plugin.label().to_owned()
+    }
 
     async fn open(&self, state: Option<Saved>) -> Result<Instance, CallError> {
         self.plugin.open(self.options.clone().with_state(state)).await

@@ -200,6 +200,10 @@ impl Script {
 impl Opener for Script {
     type Sandbox = Scripted;
 
+    fn plugin(&self) -> String {
+        "script@1.0.0".to_owned()
+    }
+
     async fn open(&self, state: Option<Saved>) -> Result<Scripted, CallError> {
         let mut inner = self.lock();
         inner.opens.take().1?;

@@ -9,21 +9,32 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep};
 
+use super::breaker::{Breaker, Pass};
 use super::kept::Kept;
+use super::ledger::Ledger;
 use super::retry::Backoff;
 use super::sandbox::{Opener, Sandbox};
 use super::status::Status;
 use super::trouble::{Halt, Remedy, remedy};
 use crate::config::Retry;
-use crate::plugin::{CallError, Fault, Profile, Saved};
+use crate::plugin::{CallError, Fault, Profile, PublishError, Saved};
 
 pub(super) struct Slot<O: Opener> {
     opener: Arc<O>,
     sandbox: Option<O::Sandbox>,
     pub(super) kept: Kept,
+    /// The pauses of this place: for an instance that breaks, and for what a busy backend puts off.
     pub(super) backoff: Backoff,
+    breaker: Arc<Breaker>,
+    /// Leave to ask the backend, till it is known how that went.
+    pub(super) pass: Option<Pass>,
+    /// The plugin keeps state, as far as an instance has told.
+    stateful: bool,
+    /// A state of before that the plugin refuses may be given up.
+    may_reset: bool,
     pub(super) give_up_after: Option<Duration>,
     pub(super) status: Arc<Status>,
+    pub(super) ledger: Arc<Ledger>,
     /// Tells who scrapes which instance to ask; of the first slot only.
     current: Option<watch::Sender<Option<O::Sandbox>>>,
     /// Goes up whenever a flush is due.
@@ -39,14 +50,26 @@ pub(super) struct Slot<O: Opener> {
 }
 
 impl<O: Opener> Slot<O> {
-    pub(super) fn new(opener: Arc<O>, retry: &Retry, status: Arc<Status>, flushes: watch::Receiver<u64>) -> Self {
+    pub(super) fn new(
+        opener: Arc<O>,
+        retry: &Retry,
+        breaker: Arc<Breaker>,
+        status: Arc<Status>,
+        ledger: Arc<Ledger>,
+        flushes: watch::Receiver<u64>,
+    ) -> Self {
         Self {
             opener,
             sandbox: None,
             kept: Kept::default(),
             backoff: Backoff::new(retry, fastrand::Rng::new()),
+            breaker,
+            pass: None,
+            stateful: false,
+            may_reset: false,
             give_up_after: retry.give_up_after,
             status,
+            ledger,
             current: None,
             flushes,
             revive_at: None,
@@ -56,9 +79,19 @@ impl<O: Opener> Slot<O> {
         }
     }
 
-    pub(super) fn telling(mut self, current: watch::Sender<Option<O::Sandbox>>) -> Self {
-        self.current = Some(current);
+    /// Opens with a state of before, in which the records below `accepted_to` are; with none where the plugin refuses it
+    /// and it `may_reset`.
+    pub(super) fn from(mut self, saved: Option<Saved>, accepted_to: u64, may_reset: bool) -> Self {
+        self.may_reset = may_reset && saved.is_some();
+        self.stateful = saved.is_some();
+        self.kept = Kept::from(saved, accepted_to);
         self
+    }
+
+    /// It is the one that is scraped from now on.
+    pub(super) fn show(&mut self, current: watch::Sender<Option<O::Sandbox>>) {
+        current.send_replace(self.sandbox.clone());
+        self.current = Some(current);
     }
 
     /// Whether it is the one that is scraped.
@@ -75,13 +108,26 @@ impl<O: Opener> Slot<O> {
         if let Some(sandbox) = &self.sandbox {
             return Ok(Ok(sandbox.profile()));
         }
-        match self.opener.open(self.kept.snapshot()).await {
+        match self.open().await {
             Ok(sandbox) => self.bring_up(sandbox).await,
             Err(error) => {
                 self.kept.restore_failed(None, &error)?;
                 Ok(Err(error))
             }
         }
+    }
+
+    async fn open(&mut self) -> Result<O::Sandbox, CallError> {
+        let opened = self.opener.open(self.kept.snapshot()).await;
+        self.may_reset &= opened.is_err();
+        let Err(error @ CallError::Publish(PublishError::StateIncompatible(_))) = &opened else { return opened };
+        if !std::mem::take(&mut self.may_reset) {
+            return opened;
+        }
+        let publisher = self.status.name();
+        tracing::warn!(publisher, "its state is given up, as reset_state says, and it begins with none: {error}");
+        self.kept = Kept::default();
+        self.opener.open(None).await
     }
 
     /// Gives a new instance what the last one took since its snapshot.
@@ -97,6 +143,7 @@ impl<O: Opener> Slot<O> {
         }
         self.kept.restored();
         let profile = sandbox.profile();
+        self.stateful = profile.stateful;
         self.revive_at = None;
         self.put(Some(sandbox));
         Ok(Ok(profile))
@@ -107,21 +154,53 @@ impl<O: Opener> Slot<O> {
         match remedy(error) {
             Remedy::Person => {
                 self.status.needs_a_person(&error.to_string());
-                self.backoff.long_pause()
+                self.leave_alone(Backoff::long_pause)
             }
             Remedy::Wait { wish } => {
                 self.status.waiting(&error.to_string());
-                self.backoff.pause(wish)
+                self.leave_alone(|backoff| backoff.pause(wish))
             }
-            Remedy::Doubt | Remedy::Lost | Remedy::Reject { .. } | Remedy::Suspect { .. } => {
+            Remedy::Doubt => {
                 self.status.waiting(&error.to_string());
-                self.backoff.pause(None)
+                self.leave_alone(|backoff| backoff.pause(None))
+            }
+            Remedy::Lost | Remedy::Reject { .. } | Remedy::Suspect { .. } => {
+                self.status.waiting(&error.to_string());
+                let pause = self.backoff.pause(None);
+                self.status.set_next_try(Some(pause));
+                pause
             }
         }
     }
 
+    /// Waits for leave to ask the backend.
+    pub(super) async fn may_ask(&mut self) {
+        self.pass = None;
+        self.pass = Some(self.breaker.admit().await);
+    }
+
+    /// The backend answers.
+    pub(super) fn went_well(&mut self) {
+        self.backoff.reset();
+        self.status.set_next_try(None);
+        if let Some(pass) = self.pass.take() {
+            pass.went_well();
+        }
+    }
+
+    /// Nobody asks the backend for a while; says how long.
+    pub(super) fn leave_alone(&mut self, pause: impl FnOnce(&mut Backoff) -> Duration) -> Duration {
+        let pause = match self.pass.take() {
+            Some(pass) => pass.trip(pause),
+            None => pause(&mut self.backoff),
+        };
+        self.status.set_next_try(Some(pause));
+        pause
+    }
+
     pub(super) async fn pause_after(&mut self, error: &CallError) {
         let pause = self.pause(error);
+        self.pass = None;
         sleep(pause).await;
     }
 
@@ -181,7 +260,7 @@ impl<O: Opener> Slot<O> {
     }
 
     pub(super) fn is_stateful(&self) -> bool {
-        self.sandbox.as_ref().is_some_and(|sandbox| sandbox.profile().stateful)
+        self.stateful
     }
 
     /// Calls its instance; one that a fault ended is dropped.

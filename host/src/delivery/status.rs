@@ -1,11 +1,13 @@
 //! How a delivery stands and what it has done: for summaries, progress and health.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use metricast_records::{Record, dictionary};
 
+use crate::clock;
 use crate::plugin::LateRejection;
 use crate::untrusted;
 
@@ -26,6 +28,14 @@ pub struct Status {
     faults: AtomicU64,
     given_up: AtomicU64,
     pending: AtomicU64,
+    passed: AtomicU64,
+    in_doubt: AtomicU64,
+    snapshot_bytes: AtomicU64,
+    caught_up: AtomicBool,
+    oldest: Mutex<Option<f64>>,
+    next_try: Mutex<Option<f64>>,
+    last_error: Mutex<Option<Trouble>>,
+    unkept: Mutex<Option<String>>,
     phase: Mutex<Phase>,
     rejections: Mutex<Reasons>,
     surrenders: Mutex<Reasons>,
@@ -52,6 +62,15 @@ pub enum Phase {
     Done,
 }
 
+/// Something that went wrong.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Trouble {
+    /// When, in seconds since the Unix epoch.
+    pub time: f64,
+    /// What.
+    pub reason: String,
+}
+
 /// What a delivery has done since it started.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Counts {
@@ -71,12 +90,16 @@ pub struct Counts {
     pub given_up: u64,
     /// Records among the accepted ones that the plugin says it still holds.
     pub pending: u64,
+    /// Records that were not for it: addressed to another publisher, or never to be handed to this one again.
+    pub passed: u64,
+    /// Records that were sent again without knowing what came of them before, each time counted.
+    pub in_doubt: u64,
 }
 
 impl Counts {
     /// Records that are done with, one way or another.
     pub fn answered(&self) -> u64 {
-        self.accepted + self.rejected + self.given_up
+        self.accepted + self.rejected + self.given_up + self.passed
     }
 
     /// Those among them that the plugin does not hold back.
@@ -106,6 +129,14 @@ impl Status {
             faults: AtomicU64::new(0),
             given_up: AtomicU64::new(0),
             pending: AtomicU64::new(0),
+            passed: AtomicU64::new(0),
+            in_doubt: AtomicU64::new(0),
+            snapshot_bytes: AtomicU64::new(0),
+            caught_up: AtomicBool::new(false),
+            oldest: Mutex::default(),
+            next_try: Mutex::default(),
+            last_error: Mutex::default(),
+            unkept: Mutex::default(),
             phase: Mutex::new(Phase::Opening),
             rejections: Mutex::default(),
             surrenders: Mutex::default(),
@@ -129,6 +160,8 @@ impl Status {
             faults: read(&self.faults),
             given_up: read(&self.given_up),
             pending: read(&self.pending),
+            passed: read(&self.passed),
+            in_doubt: read(&self.in_doubt),
         }
     }
 
@@ -145,6 +178,78 @@ impl Status {
     /// Why records were given up.
     pub fn surrenders(&self) -> Reasons {
         lock(&self.surrenders).clone()
+    }
+
+    /// Whether it has read all that was there when it started; what it shows is whole then.
+    pub fn is_caught_up(&self) -> bool {
+        self.caught_up.load(Ordering::Relaxed)
+    }
+
+    /// When the oldest record that it was handed and has no answer came, in seconds since the Unix epoch.
+    pub fn oldest(&self) -> Option<f64> {
+        *lock(&self.oldest)
+    }
+
+    /// When it asks the backend again, in seconds since the Unix epoch, where it waits for that.
+    pub fn next_try(&self) -> Option<f64> {
+        *lock(&self.next_try)
+    }
+
+    /// What went wrong last, however well it goes now.
+    pub fn last_error(&self) -> Option<Trouble> {
+        lock(&self.last_error).clone()
+    }
+
+    /// Why what it did is not kept, where that is so.
+    pub fn unkept(&self) -> Option<String> {
+        lock(&self.unkept).clone()
+    }
+
+    /// Bytes of the last snapshot of its plugin's state.
+    pub fn snapshot_bytes(&self) -> u64 {
+        self.snapshot_bytes.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn caught_up(&self) {
+        self.caught_up.store(true, Ordering::Relaxed);
+    }
+
+    pub(super) fn set_oldest(&self, received: Option<f64>) {
+        *lock(&self.oldest) = received;
+    }
+
+    pub(super) fn set_next_try(&self, pause: Option<Duration>) {
+        *lock(&self.next_try) = pause.map(|pause| clock::now() + pause.as_secs_f64());
+    }
+
+    pub(super) fn took_snapshot(&self, bytes: usize) {
+        self.snapshot_bytes.store(bytes as u64, Ordering::Relaxed);
+    }
+
+    /// What it did lasts.
+    pub(super) fn kept(&self) {
+        if lock(&self.unkept).take().is_some() {
+            tracing::info!(publisher = self.name, "what it does is kept again");
+        }
+    }
+
+    /// What it did does not last yet.
+    pub(super) fn not_kept(&self, reason: &str) {
+        let known = lock(&self.unkept).replace(reason.to_owned());
+        if known.as_deref() != Some(reason) {
+            tracing::error!(
+                publisher = self.name,
+                "what it does is not kept, and is done again after a start: {reason}; trying again"
+            );
+        }
+    }
+
+    pub(super) fn pass(&self, records: u64) {
+        self.passed.fetch_add(records, Ordering::Relaxed);
+    }
+
+    pub(super) fn doubt(&self, records: u64) {
+        self.in_doubt.fetch_add(records, Ordering::Relaxed);
     }
 
     pub(super) fn accept(&self, records: u64) {
@@ -176,15 +281,14 @@ impl Status {
     }
 
     /// A record that was counted as accepted before. There cannot be more of them than were accepted.
-    pub(super) fn reject_late(&self, late: &LateRejection) {
+    pub(super) fn reject_late(&self, late: &LateRejection, reason: &str) {
         let one_less = |accepted: u64| accepted.checked_sub(1);
         if self.accepted.fetch_update(Ordering::Relaxed, Ordering::Relaxed, one_less).is_err() {
             return;
         }
         self.rejected.fetch_add(1, Ordering::Relaxed);
-        let reason = if late.leg.is_empty() { late.reason.clone() } else { format!("{}: {}", late.leg, late.reason) };
         let place = || format!("{} of epoch {}", late.offset, late.epoch);
-        self.note(&self.rejections, "a record was rejected late", &reason, place);
+        self.note(&self.rejections, "a record was rejected late", reason, place);
     }
 
     /// A record that became too old.
@@ -234,6 +338,7 @@ impl Status {
 
     /// Whether this reason is a new one.
     fn starts_waiting(&self, reason: &str) -> bool {
+        *lock(&self.last_error) = Some(Trouble { time: clock::now(), reason: reason.to_owned() });
         let mut phase = lock(&self.phase);
         let known = matches!(&*phase, Phase::Waiting { reason: known } if known == reason);
         if !known {
@@ -254,6 +359,7 @@ impl Status {
 
     pub(super) fn halted(&self, reason: &str) {
         tracing::error!(publisher = self.name, "halted, its records stay in the queue: {reason}");
+        *lock(&self.last_error) = Some(Trouble { time: clock::now(), reason: reason.to_owned() });
         *lock(&self.phase) = Phase::Halted { reason: reason.to_owned() };
     }
 

@@ -13,6 +13,7 @@ fn settings() -> Settings {
         retry: Retry { initial: Duration::from_millis(100), max: Duration::from_secs(10), give_up_after: None },
         max_instances: 4,
         max_unsaved: 1 << 20,
+        reset_state: false,
     }
 }
 

@@ -5,7 +5,7 @@ use tokio::time::sleep;
 use super::sandbox::{Opener, Sandbox};
 use super::slot::Slot;
 use super::trouble::{Halt, Remedy, remedy};
-use crate::plugin::{CallError, Fault, Flushed};
+use crate::plugin::{CallError, Fault, Flushed, Saved};
 
 /// Tries to close an instance that breaks over it.
 const CLOSES: u32 = 5;
@@ -38,21 +38,24 @@ impl<O: Opener> Slot<O> {
         Ok(flushed)
     }
 
-    /// Keeps a snapshot in place of the batches that led to it; says whether it has one. `applied` is the offset
+    /// Keeps a snapshot in place of the batches that led to it, and gives it where it has one. `applied` is the offset
     /// behind the last record that is answered for.
-    pub(super) async fn save(&mut self, applied: u64) -> Result<bool, Halt> {
+    pub(super) async fn save(&mut self, applied: u64) -> Result<Option<Saved>, Halt> {
         if !self.is_open() {
-            return Ok(false);
+            return Ok(None);
         }
         match self.snapshot().await {
-            Ok(Some(saved)) => self.kept.save(saved, applied).map(|()| true),
+            Ok(Some(saved)) => {
+                self.status.took_snapshot(saved.state.len());
+                self.kept.save(saved.clone(), applied).map(|()| Some(saved))
+            }
             Ok(None) => Err(Halt::NoSnapshot),
             // Another call lost it: that says nothing about snapshots.
-            Err(CallError::Fault(Fault::Gone)) => Ok(false),
+            Err(CallError::Fault(Fault::Gone)) => Ok(None),
             Err(error) => {
                 self.backoff.failed();
                 self.kept.save_failed(&error)?;
-                Ok(false)
+                Ok(None)
             }
         }
     }
@@ -109,7 +112,9 @@ impl<O: Opener> Slot<O> {
         let (known, unknown): (Vec<_>, Vec<_>) =
             flushed.rejected.iter().partition(|late| late.epoch == *epoch && late.offset < *behind);
         for late in known {
-            self.status.reject_late(late);
+            let reason = late.to_string();
+            self.status.reject_late(late, &reason);
+            self.ledger.file_late(late, &reason);
         }
         if let Some(first) = unknown.first() {
             let (publisher, offset, epoch) = (self.status.name(), first.offset, &first.epoch);

@@ -2,17 +2,22 @@
 
 use std::collections::BTreeMap;
 
-/// Ranges of offsets that are under way.
+/// Ranges of offsets that are under way, each by its first and with the time that its oldest record came.
 #[derive(Debug, Default)]
 pub(super) struct Watermark {
-    under_way: BTreeMap<u64, u64>,
+    under_way: BTreeMap<u64, f64>,
     next: u64,
 }
 
 impl Watermark {
-    /// `first..next` is handed over. Ranges are begun in order.
-    pub(super) fn begin(&mut self, first: u64, next: u64) {
-        self.under_way.insert(first, next);
+    /// All below an offset is answered for.
+    pub(super) fn from(next: u64) -> Self {
+        Self { under_way: BTreeMap::new(), next }
+    }
+
+    /// `first..next` is handed over, the oldest of it received at that time. Ranges are begun in order.
+    pub(super) fn begin(&mut self, first: u64, next: u64, received: f64) {
+        self.under_way.insert(first, received);
         self.next = next;
     }
 
@@ -20,6 +25,11 @@ impl Watermark {
     pub(super) fn done(&mut self, first: u64) -> u64 {
         self.under_way.remove(&first);
         self.under_way.first_key_value().map_or(self.next, |(&oldest, _)| oldest)
+    }
+
+    /// When the oldest record came that is under way.
+    pub(super) fn oldest(&self) -> Option<f64> {
+        self.under_way.values().copied().reduce(f64::min)
     }
 }
 
@@ -30,11 +40,11 @@ mod tests {
     #[test]
     fn the_oldest_range_holds_it_back() {
         let mut watermark = Watermark::default();
-        watermark.begin(0, 10);
-        watermark.begin(10, 15);
-        watermark.begin(15, 40);
-        assert_eq!(watermark.done(10), 0);
-        assert_eq!(watermark.done(0), 15);
-        assert_eq!(watermark.done(15), 40);
+        watermark.begin(0, 10, 1.0);
+        watermark.begin(10, 15, 2.0);
+        watermark.begin(15, 40, 3.0);
+        assert_eq!((watermark.done(10), watermark.oldest()), (0, Some(1.0)));
+        assert_eq!((watermark.done(0), watermark.oldest()), (15, Some(3.0)));
+        assert_eq!((watermark.done(15), watermark.oldest()), (40, None));
     }
 }

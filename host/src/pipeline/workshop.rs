@@ -117,7 +117,7 @@ impl Workshop {
         let mut plugins: BTreeMap<String, Plugin> = BTreeMap::new();
         let mut prepared = Vec::new();
         for (index, publisher) in config.publishers.iter().enumerate() {
-            let at = |problem| StartError { publisher: index, problem };
+            let at = |problem| StartError::Publisher { publisher: index, problem };
             let source = publisher.plugin.to_string();
             let plugin = match plugins.get(&source) {
                 Some(plugin) => plugin.clone(),

@@ -70,6 +70,16 @@ pub struct LateRejection {
     pub reason: String,
 }
 
+impl fmt::Display for LateRejection {
+    /// Why, and whose doing it is.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.leg.as_str() {
+            "" => f.write_str(&self.reason),
+            leg => write!(f, "{leg}: {}", self.reason),
+        }
+    }
+}
+
 /// What a flush or a close left behind.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Flushed {

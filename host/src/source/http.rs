@@ -11,7 +11,7 @@ use std::time::Duration;
 use axum::Router;
 use axum::body::Body;
 use axum::extract::State;
-use axum::response::{IntoResponse, Response};
+use axum::response::{AppendHeaders, IntoResponse, Response};
 use axum::routing::post;
 use http::header::{ALLOW, CONTENT_TYPE, EXPECT, RETRY_AFTER};
 use http::{HeaderMap, HeaderValue, Method, StatusCode, Uri};
@@ -20,9 +20,12 @@ use metricast_records::problem::{self, Problem};
 use tokio::net::TcpListener;
 
 use super::body::{Bodies, Taken, linger};
+use super::once::{self, Identity, REPLAYED};
 use crate::clock;
 use crate::config::WhenFull;
 use crate::queue::Queue;
+use crate::queue::note::Note;
+use crate::queue::remembered::Recalled;
 
 /// How long a sender waits for room before it is told to come again.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -74,6 +77,12 @@ async fn not_posted(method: Method) -> Response {
 }
 
 impl Ingest {
+    async fn recall(&self, identity: Identity) -> Result<Recalled, Problem> {
+        let recalled = self.queue.recall(identity.key, identity.body).await;
+        // Whoever cannot be told from one that was taken must not be taken.
+        recalled.map_err(|error| Problem::NoRoom(format!("what was answered before cannot be looked up: {error}")))
+    }
+
     async fn take(&self, headers: &HeaderMap, body: Body) -> Result<Response, Problem> {
         let content_type = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
         let known = Format::of(content_type, b"").map_err(Problem::from);
@@ -87,10 +96,21 @@ impl Ingest {
                 return Err(problem);
             }
         };
+        let key = once::key_of(headers)?;
         let taken = tokio::time::timeout(BODY_TIME, self.bodies.take(encoding, body)).await;
         let slow = Problem::Slow { seconds: BODY_TIME.as_secs() };
         let Taken { bytes, share } = taken.map_err(|_elapsed| slow)??;
         let (content_type, length) = (content_type.map(str::to_owned), bytes.len());
+        let identity = key.map(|key| Identity::new(&key, content_type.as_deref(), &bytes));
+        let claim = match identity {
+            None => None,
+            Some(identity) => match self.recall(identity).await? {
+                Recalled::Fresh(claim) => Some(claim),
+                Recalled::Answered(answer) => return Ok(replayed(answer)),
+                Recalled::OtherBody => return Err(Problem::OtherBody),
+                Recalled::UnderWay => return Err(Problem::UnderWay),
+            },
+        };
         let received = clock::now();
         let work = move || body::take(&bytes, content_type.as_deref(), received);
         let read = if length < READ_HERE {
@@ -104,12 +124,22 @@ impl Ingest {
             WhenFull::Block => PATIENCE,
             WhenFull::Reject => Duration::ZERO,
         };
-        let appended = self.queue.append_within(read.records.finish(), patience).await;
+        let (batch, request) = (read.records.finish(), identity.map(|identity| identity.answered(&answer)));
+        // Of a body without records there is nothing to take twice.
+        let request = request.filter(|_| !batch.is_empty());
+        let appended = self.queue.append_noted(batch, Note { request, ..Note::default() }, patience).await;
         appended.map_err(|error| Problem::NoRoom(error.to_string()))?;
         // What waits for room in the queue is held as well.
-        drop(share);
+        drop((share, claim));
         Ok((status, [(CONTENT_TYPE, "application/json")], answer).into_response())
     }
+}
+
+/// What a request was answered before.
+fn replayed(answer: Vec<u8>) -> Response {
+    let told =
+        [(CONTENT_TYPE, HeaderValue::from_static("application/json")), (REPLAYED, HeaderValue::from_static("true"))];
+    (StatusCode::OK, AppendHeaders(told), answer).into_response()
 }
 
 fn answer(problem: &Problem) -> Response {
@@ -145,6 +175,49 @@ mod tests {
         let failure = ingest(&Queue::in_memory(64 << 20)).take(&HeaderMap::new(), Body::from_stream(slow)).await;
         assert_eq!(failure.unwrap_err().status(), StatusCode::REQUEST_TIMEOUT);
         assert_eq!(started.elapsed(), BODY_TIME);
+    }
+
+    async fn with_key(ingest: &Ingest, key: &str, body: &'static str) -> Result<Response, Problem> {
+        let headers = HeaderMap::from_iter([(once::KEY, HeaderValue::from_str(key).unwrap())]);
+        ingest.take(&headers, body.into()).await
+    }
+
+    #[tokio::test]
+    async fn a_body_that_comes_again_with_its_key_is_answered_as_before_and_not_taken_twice() {
+        let queue = Queue::in_memory(64 << 20);
+        let _reader = queue.reader();
+        let ingest = ingest(&queue);
+        let mut answers = Vec::new();
+        for again in [false, true] {
+            let response = with_key(&ingest, "a", GOOD).await.unwrap();
+            assert_eq!((response.status(), response.headers().contains_key(REPLAYED)), (StatusCode::OK, again));
+            answers.push(axum::body::to_bytes(response.into_body(), 1 << 20).await.unwrap());
+        }
+        assert_eq!((queue.appended(), &answers[0]), (1, &answers[1]));
+        assert_eq!(with_key(&ingest, "a", "[]").await.unwrap_err(), Problem::OtherBody);
+        with_key(&ingest, "b", GOOD).await.unwrap();
+        assert_eq!(queue.appended(), 2, "another key is another request");
+        for _ in 0..2 {
+            let nothing = with_key(&ingest, "c", "no record").await.unwrap();
+            assert_eq!(nothing.status(), StatusCode::BAD_REQUEST);
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_body_whose_key_is_being_taken_in_comes_again_for_its_answer() {
+        let queue = Queue::in_memory(1);
+        let reader = queue.reader();
+        let ingest = ingest(&queue);
+        ingest.take(&HeaderMap::new(), GOOD.into()).await.unwrap();
+        let waiting = tokio::spawn({
+            let ingest = ingest.clone();
+            async move { with_key(&ingest, "a", GOOD).await }
+        });
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        assert_eq!(with_key(&ingest, "a", GOOD).await.unwrap_err(), Problem::UnderWay);
+        reader.release(1);
+        assert_eq!(waiting.await.unwrap().unwrap().status(), StatusCode::OK);
+        assert_eq!(with_key(&ingest, "a", GOOD).await.unwrap().headers()[REPLAYED], "true");
     }
 
     #[tokio::test(start_paused = true)]

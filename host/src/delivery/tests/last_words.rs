@@ -145,8 +145,8 @@ fn no_more_is_rejected_late_than_was_accepted() {
     let status = Status::new("p");
     status.accept(1);
     let late = LateRejection { epoch: "e".into(), offset: 0, leg: "logs".into(), reason: "too old".into() };
-    status.reject_late(&late);
-    status.reject_late(&late);
+    status.reject_late(&late, "late");
+    status.reject_late(&late, "late");
     assert_eq!((status.counts().accepted, status.counts().rejected), (0, 1));
 }
 

@@ -1,0 +1,89 @@
+//! What a delivery did that is to last: how far it is, what its plugin kept, and what was not taken.
+//!
+//! Letters wait here for the next commit, which takes them together with the cursor that has moved over their records:
+//! neither is there without the other. In memory nothing waits, for nothing lasts.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use metricast_records::Batch;
+use metricast_store::meta::{Kind, Letter, MetaError};
+
+use crate::plugin::{LateRejection, Saved};
+use crate::queue::backing::Effects;
+use crate::queue::commit::Committer;
+use crate::queue::letters::Sender;
+
+/// Letters that wait for a commit; when there are more, no more records are handed over.
+const MANY: usize = 10_000;
+
+pub(super) struct Ledger {
+    committer: Committer,
+    sender: Sender,
+    letters: Mutex<Vec<Letter>>,
+}
+
+impl Ledger {
+    pub(super) fn new(committer: Committer, publisher: &str, plugin: &str) -> Self {
+        let sender = Sender { publisher: publisher.to_owned(), plugin: plugin.to_owned() };
+        Self { committer, sender, letters: Mutex::default() }
+    }
+
+    pub(super) fn is_durable(&self) -> bool {
+        self.committer.is_durable()
+    }
+
+    /// Whether so much waits for a commit that nothing is to be added.
+    pub(super) fn is_full(&self) -> bool {
+        self.letters().len() >= MANY
+    }
+
+    /// A record is not taken, after so many tries.
+    pub(super) fn file(&self, batch: &Batch, index: usize, kind: Kind, reason: &str, attempts: u32) {
+        if self.is_durable() {
+            let letter = self.sender.letter(batch.epoch(), &batch.record(index), kind, reason, attempts);
+            self.letters().push(letter);
+        }
+    }
+
+    /// A record that was taken before is not taken after all.
+    pub(super) fn file_late(&self, late: &LateRejection, reason: &str) {
+        if self.is_durable() {
+            self.letters().push(self.sender.gone(&late.epoch, late.offset, reason));
+        }
+    }
+
+    /// Makes a cursor last, with a state that belongs to it and all letters that wait.
+    pub(super) async fn commit(&self, cursor: u64, state: Option<Saved>) -> Result<(), MetaError> {
+        self.commit_all(Effects { cursor, state, ..Effects::default() }).await
+    }
+
+    /// What is handed over from now on may be so without a cursor that tells of it.
+    pub(super) async fn begin(&self) -> Result<(), MetaError> {
+        self.committer.begin(&self.sender.plugin).await
+    }
+
+    /// The cursor tells of all that was handed over.
+    pub(super) async fn end(&self) -> Result<(), MetaError> {
+        self.committer.end().await
+    }
+
+    /// These records are never to be handed over again.
+    pub(super) async fn skip(&self, skipped: Vec<u64>) -> Result<(), MetaError> {
+        self.commit_all(Effects { skipped, ..Effects::default() }).await
+    }
+
+    async fn commit_all(&self, effects: Effects) -> Result<(), MetaError> {
+        let letters = std::mem::take(&mut *self.letters());
+        let again = letters.clone();
+        let committed = self.committer.commit(Effects { letters, ..effects }).await;
+        if committed.is_err() {
+            self.letters().splice(0..0, again);
+        }
+        committed
+    }
+
+    fn letters(&self) -> MutexGuard<'_, Vec<Letter>> {
+        // What stands behind it is whole at every point.
+        self.letters.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

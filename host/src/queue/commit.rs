@@ -1,0 +1,127 @@
+//! Cursors and what belongs to them: what a publisher did is made to last at one stroke.
+
+use std::sync::Arc;
+
+use metricast_store::meta::{Change, MetaError, Plugin, PublisherChange, State as KeptState, StateChange};
+use tokio::sync::oneshot;
+
+use super::Shared;
+use super::backing::{Effects, Kept};
+use crate::clock;
+
+/// What the database has of a publisher whose delivery is under way, or did not come to its end.
+const UNDER_WAY: &[u8] = &[0];
+/// Of one that came to its end.
+pub(super) const ENDED_WELL: &[u8] = &[1];
+
+/// Commits for one publisher. Cheap to clone.
+#[derive(Clone)]
+pub(crate) struct Committer {
+    shared: Arc<Shared>,
+    place: usize,
+}
+
+impl Committer {
+    pub(super) fn new(shared: Arc<Shared>, place: usize) -> Self {
+        Self { shared, place }
+    }
+
+    /// Whether anything lasts.
+    pub(crate) fn is_durable(&self) -> bool {
+        self.shared.kept.is_some()
+    }
+
+    /// Makes effects last, all of them or none. In memory only the cursor moves.
+    ///
+    /// # Errors
+    /// What the database says; nothing has changed then.
+    pub(crate) async fn commit(&self, effects: Effects) -> Result<(), MetaError> {
+        let Some(kept) = self.shared.kept.clone() else {
+            self.synced(effects.cursor);
+            return Ok(());
+        };
+        let Some((name, cursor)) = self.name_and(effects.cursor) else { return Ok(()) };
+        let state = effects.state.map(|saved| {
+            let bytes = saved.state.to_vec();
+            StateChange::Set(KeptState { version: saved.version, next_offset: saved.next_offset, bytes })
+        });
+        let publisher = PublisherChange { cursor: Some(cursor), skip: effects.skipped, state, ..change_of(&name) };
+        let change = Change { publishers: vec![publisher], letters: effects.letters, ..Change::default() };
+        change_and_wait(&kept, change).await?;
+        self.synced(cursor);
+        Ok(())
+    }
+
+    /// Its plugin may be handed records from now on.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub(crate) async fn begin(&self, plugin: &str) -> Result<(), MetaError> {
+        let plugin = Some(Plugin { name: plugin.to_owned(), ..Plugin::default() });
+        self.note(|name| PublisherChange { plugin, extra: Some(UNDER_WAY.to_vec()), ..change_of(name) }).await
+    }
+
+    /// Its plugin was handed no records but those that the cursor tells of.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub(crate) async fn end(&self) -> Result<(), MetaError> {
+        self.note(|name| PublisherChange { extra: Some(ENDED_WELL.to_vec()), ..change_of(name) }).await
+    }
+
+    async fn note(&self, change: impl FnOnce(&str) -> PublisherChange) -> Result<(), MetaError> {
+        let Some(kept) = self.shared.kept.clone() else { return Ok(()) };
+        let Some((name, _)) = self.name_and(0) else { return Ok(()) };
+        change_and_wait(&kept, Change { publishers: vec![change(&name)], ..Change::default() }).await
+    }
+
+    /// Its oldest records were dropped: its cursor is at `up_to`.
+    pub(super) fn dropped(&self, up_to: u64, count: u64) {
+        let Some(kept) = &self.shared.kept else { return };
+        let Some((name, cursor)) = self.name_and(up_to) else { return };
+        let publisher = PublisherChange { cursor: Some(cursor), dropped: count, ..change_of(&name) };
+        let this = self.clone();
+        let done = move |answer: Result<(), MetaError>| match answer {
+            Ok(()) => this.synced(cursor),
+            Err(error) => tracing::error!(publisher = name, "a drop could not be kept: {error}"),
+        };
+        kept.commit(Change { publishers: vec![publisher], ..Change::default() }, Box::new(done));
+    }
+
+    /// A cursor never goes back, whoever moved it.
+    fn name_and(&self, cursor: u64) -> Option<(String, u64)> {
+        let state = self.shared.lock();
+        state.places[self.place].as_ref().map(|place| (place.name.clone(), place.synced.max(cursor)))
+    }
+
+    fn synced(&self, cursor: u64) {
+        let mut state = self.shared.lock();
+        let before = state.needed_from();
+        if let Some(place) = &mut state.places[self.place] {
+            place.cursor = place.cursor.max(cursor);
+            place.synced = place.synced.max(cursor);
+        }
+        let moved = state.needed_from() > before;
+        drop(state);
+        if moved || self.shared.kept.is_none() {
+            self.shared.trim();
+        }
+    }
+
+    /// Records that it was not given, since it held a full queue back.
+    pub(crate) fn count_dropped(&self) -> u64 {
+        self.shared.lock().places[self.place].as_ref().map_or(0, |place| place.dropped)
+    }
+}
+
+async fn change_and_wait(kept: &Kept, change: Change) -> Result<(), MetaError> {
+    let (tell, told) = oneshot::channel();
+    // Who waited may have left.
+    kept.commit(change, Box::new(move |answer| drop(tell.send(answer))));
+    told.await.unwrap_or(Err(MetaError::Closed))
+}
+
+/// A change of a publisher that is in the config now.
+pub(super) fn change_of(name: &str) -> PublisherChange {
+    PublisherChange { name: name.to_owned(), seen: Some(clock::now() as u64), ..PublisherChange::default() }
+}

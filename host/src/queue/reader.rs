@@ -1,0 +1,303 @@
+//! A publisher's end of the queue: what comes next, from memory or from the log.
+
+use std::collections::BTreeSet;
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+
+use metricast_records::Batch;
+use metricast_store::log::{Damage, Epoch, Found, Frame, LogError};
+use metricast_store::meta::{MetaError, PublisherChange};
+use tokio::task::JoinHandle;
+use tokio::time::sleep;
+
+use super::backing::{Known, ReadOn};
+use super::commit::{Committer, change_of};
+use super::note::Note;
+use super::state::Place;
+use super::{Entry, Queue, Shared, Start, WhenBehind};
+use crate::plugin::Saved;
+
+/// A disk that cannot be read is tried again so often.
+const AGAIN: Duration = Duration::from_secs(1);
+
+/// The queue's end for one publisher.
+pub struct Reader {
+    shared: Arc<Shared>,
+    place: usize,
+    known: Known,
+    /// Behind the last record that was there when it began.
+    began_at: u64,
+    log: Option<LogReader>,
+    held: Option<Entry>,
+}
+
+/// Where the log is read, here or on a thread that may wait.
+enum LogReader {
+    Here(u64, Box<dyn ReadOn>),
+    There(JoinHandle<(Box<dyn ReadOn>, Result<Option<Found>, LogError>)>),
+}
+
+/// What comes next.
+enum Next {
+    Entry(Entry),
+    InTheLog(u64),
+    NotYet,
+    Never,
+}
+
+impl std::fmt::Debug for Reader {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Reader").field("place", &self.place).finish_non_exhaustive()
+    }
+}
+
+impl Queue {
+    /// The reader of a publisher: from its own cursor on where the queue knows it, else from where `start` says.
+    ///
+    /// # Errors
+    /// What the database of a durable queue says.
+    pub fn reader_of(&self, publisher: &str, when_behind: WhenBehind, start: Start) -> Result<Reader, MetaError> {
+        let known = match &self.0.kept {
+            Some(kept) => kept.known(publisher)?,
+            None => None,
+        };
+        let is_new = known.is_none();
+        let known = known.unwrap_or_else(|| {
+            let state = self.0.lock();
+            let cursor = match start {
+                Start::Now => state.next,
+                Start::Oldest if self.is_durable() => state.needed_from(),
+                Start::Oldest => state.oldest(),
+            };
+            Known { cursor, ended_well: true, ..Known::default() }
+        });
+        let reader = Reader::new(&self.0, Place::new(publisher.to_owned(), when_behind, known.cursor), known);
+        if let Some(kept) = self.0.kept.as_ref().filter(|_| is_new) {
+            let change = PublisherChange { cursor: Some(reader.known.cursor), ..change_of(publisher) };
+            kept.commit(
+                metricast_store::meta::Change { publishers: vec![change], ..Default::default() },
+                Box::new(drop),
+            );
+        }
+        Ok(reader)
+    }
+}
+
+impl Reader {
+    pub(super) fn new(shared: &Arc<Shared>, place: Place, known: Known) -> Self {
+        let mut state = shared.lock();
+        state.absent.remove(&place.name);
+        let began_at = state.next;
+        state.places.push(Some(place));
+        let place = state.places.len() - 1;
+        drop(state);
+        Self { shared: Arc::clone(shared), place, known, began_at, log: None, held: None }
+    }
+
+    /// The state that its plugin kept, with the records below the cursor in it.
+    pub fn saved(&self) -> Option<Saved> {
+        self.known.state.clone()
+    }
+
+    /// Records above the cursor that its plugin must never see again.
+    pub fn skipped(&self) -> BTreeSet<u64> {
+        self.known.skipped.iter().copied().collect()
+    }
+
+    /// Its cursor at the beginning, and the end of the queue at that time: what lies between may have been answered for
+    /// in part.
+    pub fn backlog(&self) -> std::ops::Range<u64> {
+        self.known.cursor..self.began_at
+    }
+
+    /// Whether nothing at or above its cursor was ever handed over.
+    pub fn ended_well(&self) -> bool {
+        self.known.ended_well
+    }
+
+    pub(crate) fn committer(&self) -> Committer {
+        Committer::new(Arc::clone(&self.shared), self.place)
+    }
+
+    /// Its cursor counts from now on as that of a state.
+    pub(crate) fn is_stateful(&self, stateful: bool) {
+        self.with_place(|place| place.stateful = stateful);
+    }
+
+    /// The next batch, or none where the queue is closed and read to its end. Cancel safe.
+    pub async fn next(&mut self) -> Option<Entry> {
+        if let Some(held) = self.held.take() {
+            return Some(held);
+        }
+        loop {
+            let shared = Arc::clone(&self.shared);
+            let appended = shared.appended.notified();
+            match self.look() {
+                Next::Entry(entry) => return Some(entry),
+                Next::Never => return None,
+                Next::NotYet => appended.await,
+                Next::InTheLog(offset) => {
+                    if let Some(entry) = self.from_log(offset).await {
+                        return Some(entry);
+                    }
+                }
+            }
+        }
+    }
+
+    /// The next batch, where there is one and it is `wanted`. Cancel safe.
+    pub async fn next_if(&mut self, wanted: impl FnOnce(&Batch) -> bool) -> Option<Entry> {
+        if self.held.is_none() && matches!(self.look_on(), Next::NotYet | Next::Never) {
+            return None;
+        }
+        let entry = self.next().await?;
+        if wanted(&entry.batch) {
+            return Some(entry);
+        }
+        self.held = Some(entry);
+        None
+    }
+
+    /// As [`look`](Self::look), without taking it.
+    fn look_on(&self) -> Next {
+        let state = self.shared.lock();
+        let Some(place) = &state.places[self.place] else { return Next::Never };
+        match state.entry_at(place.read, &place.name) {
+            Some(entry) => Next::Entry(entry),
+            None if place.read < state.next => Next::InTheLog(place.read),
+            None if state.closed && state.under_way == 0 => Next::Never,
+            None => Next::NotYet,
+        }
+    }
+
+    fn look(&mut self) -> Next {
+        let next = self.look_on();
+        if let Next::Entry(entry) = &next {
+            self.read_to(entry.next);
+        }
+        next
+    }
+
+    /// A batch from the log; nothing where it was moved on meanwhile, or has to try again.
+    async fn from_log(&mut self, offset: u64) -> Option<Entry> {
+        self.log = Some(match self.log.take() {
+            Some(LogReader::There(reading)) => LogReader::There(reading),
+            Some(LogReader::Here(at, reader)) if at == offset => read_there(reader),
+            _ => read_there(self.shared.kept.as_ref()?.read_from(offset)),
+        });
+        let Some(LogReader::There(reading)) = &mut self.log else { return None };
+        let read = reading.await;
+        self.log = None;
+        let Ok((reader, found)) = read else { return None };
+        let entry = match found {
+            Ok(Some(Found::Frame(frame))) => self.entry_of(&frame),
+            Ok(Some(Found::Damage(damage))) => self.lost(&damage),
+            Ok(None) => return None,
+            Err(error) => {
+                tracing::error!(publisher = self.name(), "the queue's log cannot be read, and is tried again: {error}");
+                sleep(AGAIN).await;
+                return None;
+            }
+        };
+        self.log = Some(LogReader::Here(entry.next, reader));
+        // It may have been moved on while the disk was read.
+        let is_next = self.with_place(|place| place.read < entry.next).unwrap_or(false);
+        self.read_to(entry.next);
+        is_next.then_some(entry)
+    }
+
+    fn entry_of(&self, frame: &Frame) -> Entry {
+        let (first, next) = (frame.first, frame.next);
+        let note = Note::read(frame.note());
+        if note.addressed.as_ref().is_some_and(|addressed| *addressed != self.name()) {
+            return Entry::nothing(&frame.epoch.to_string(), first, next);
+        }
+        let (epoch, base) = note.again.map_or((frame.epoch, first), |again| (Epoch(again.epoch), again.base));
+        match Batch::read_bytes(frame.body(), &epoch.to_string(), base) {
+            Ok(batch) => Entry { batch: Arc::new(batch), first, next, again: note.again.is_some() },
+            Err(error) => {
+                let publisher = self.name();
+                tracing::error!(publisher, first, next, "records of the queue cannot be read, and are lost: {error}");
+                self.count_lost(next - first);
+                Entry::nothing(&frame.epoch.to_string(), first, next)
+            }
+        }
+    }
+
+    fn lost(&self, damage: &Damage) -> Entry {
+        tracing::error!(publisher = self.name(), "the queue is damaged: {damage}");
+        self.count_lost(damage.offsets.end - damage.offsets.start);
+        Entry::nothing(&Epoch::random().to_string(), damage.offsets.start, damage.offsets.end)
+    }
+
+    fn count_lost(&self, records: u64) {
+        self.shared.lock().lost += records;
+    }
+
+    fn read_to(&mut self, offset: u64) {
+        let mut state = self.shared.lock();
+        if let Some(place) = &mut state.places[self.place] {
+            place.read = place.read.max(offset);
+        }
+        if self.shared.kept.is_some() {
+            state.narrow_window();
+        }
+    }
+
+    fn name(&self) -> String {
+        self.with_place(|place| place.name.clone()).unwrap_or_default()
+    }
+
+    fn with_place<T>(&self, act: impl FnOnce(&mut Place) -> T) -> Option<T> {
+        self.shared.lock().places[self.place].as_mut().map(act)
+    }
+
+    /// Waits until somebody is in a [hurry](Queue::hurry) for the record at `offset`.
+    pub fn hurried(&self, offset: u64) -> impl Future<Output = ()> + Send + use<> {
+        let shared = Arc::clone(&self.shared);
+        async move {
+            loop {
+                let appended = shared.appended.notified();
+                if shared.lock().hurry > offset {
+                    return;
+                }
+                appended.await;
+            }
+        }
+    }
+
+    /// Every record below `offset` is answered for. Of a durable queue that counts when it is committed.
+    pub fn release(&self, offset: u64) {
+        self.with_place(|place| place.cursor = place.cursor.max(offset));
+        if self.shared.kept.is_none() {
+            self.shared.trim();
+        }
+    }
+
+    /// How many records this publisher has not answered for.
+    pub fn lag(&self) -> u64 {
+        let state = self.shared.lock();
+        state.places[self.place].as_ref().map_or(0, |place| state.next.saturating_sub(place.cursor))
+    }
+}
+
+fn read_there(mut reader: Box<dyn ReadOn>) -> LogReader {
+    LogReader::There(tokio::task::spawn_blocking(move || {
+        let found = reader.read();
+        (reader, found)
+    }))
+}
+
+impl Drop for Reader {
+    /// In memory a publisher that is gone holds nothing back; a durable queue keeps its place, for it may come again.
+    fn drop(&mut self) {
+        let mut state = self.shared.lock();
+        let gone = state.places[self.place].take();
+        if let Some(place) = gone.filter(|_| self.shared.kept.is_some()) {
+            state.absent.insert(place.name, place.synced);
+        }
+        drop(state);
+        self.shared.trim();
+    }
+}
