@@ -62,6 +62,7 @@ pub mod delivery;
 pub mod egress;
 pub mod engine;
 pub mod grants;
+mod identity;
 pub mod limits;
 pub mod logging;
 pub mod pipeline;
