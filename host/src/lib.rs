@@ -70,6 +70,7 @@ pub mod plugin;
 pub mod queue;
 pub mod scrape;
 pub mod source;
+mod spelling;
 mod threads;
 mod untrusted;
 

@@ -4,11 +4,8 @@ use metricast_records::input::{self, Refusal};
 use metricast_records::{Batch, BatchBuilder};
 use tokio::runtime::Handle;
 
-use crate::config::defaults::BATCH_RECORDS;
+use crate::config::defaults::{BATCH_RECORDS, PACKED_TEXT};
 use crate::queue::{AppendError, Queue};
-
-/// Enough text for one batch.
-const ENOUGH: usize = 1 << 20;
 
 /// Packs lines and appends a batch whenever there is enough of it. What is not [flushed](Self::flush) is lost.
 #[derive(Debug)]
@@ -51,7 +48,7 @@ impl Feeder {
         if let Err(full) = self.builder.push(&record.as_ref(), received) {
             return Ok(Fed::Refused(Refusal::new(full.to_string())));
         }
-        if self.builder.len() >= BATCH_RECORDS || self.builder.text_len() >= ENOUGH {
+        if self.builder.len() >= BATCH_RECORDS || self.builder.text_len() >= PACKED_TEXT {
             self.flush()?;
         }
         Ok(Fed::Record)
