@@ -6,6 +6,7 @@
 
 mod exposition;
 mod listen;
+mod look;
 mod report;
 mod split;
 mod workshop;
@@ -31,6 +32,7 @@ use crate::queue::store::{Options, Store, StoreError};
 use crate::scrape::Scraped;
 
 pub use exposition::ExpositionError;
+pub use look::{Look, LookAt};
 pub use report::Report;
 pub(crate) use split::SPLIT_BY;
 pub(crate) use workshop::options;

@@ -4,12 +4,15 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::Context as _;
+use axum::Router;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 use super::exit::Exit;
 use super::summary::reason;
 use super::{signals, start};
+use crate::admin::snapshot::Stage;
+use crate::admin::{Admin, Board};
 use crate::config::{Checked, show_time};
 use crate::pipeline::{Patience, Pipeline, Report, Scrapes, listen_advice};
 use crate::source;
@@ -56,13 +59,16 @@ impl Run {
         if self.config.is_none() && Path::new(start::USUAL_NAME).is_file() {
             tracing::warn!("there is a {0} here, which is not used: -c {0} uses it", start::USUAL_NAME);
         }
-        start::runtime()?.block_on(serve(&config))
+        start::runtime()?.block_on(serve(&config, self.config.as_deref()))
     }
 }
 
-async fn serve(config: &Checked) -> anyhow::Result<Exit> {
+async fn serve(config: &Checked, path: Option<&Path>) -> anyhow::Result<Exit> {
     let patience = show_time(config.drain_timeout);
+    let board = Board::new(path);
+    let stopping = board.clone();
     let stop = signals::first(move || {
+        stopping.enter(Stage::Draining);
         tracing::info!(
             "stopping: no more records are taken, what is queued is delivered, for up to {patience}; \
              a second signal gives it up"
@@ -70,12 +76,18 @@ async fn serve(config: &Checked) -> anyhow::Result<Exit> {
     })?;
     let listener = listen(config).await?;
     let address = listener.local_addr()?;
+    let admin = Admin::start(config.admin, &board, Router::new()).await?;
     let pipeline = tokio::select! {
         started = start::pipeline(config, Scrapes::Served) => started?,
         () = stop.cancelled() => return Ok(Exit::Clean),
     };
+    if let Some(Err(error)) = pipeline.store().map(|store| store.announce(admin.address())) {
+        tracing::warn!("commands that ask about the queue will not find the admin port: {error}");
+    }
+    board.show(pipeline.look(), config);
+    board.enter(Stage::Running);
     tracing::info!("records at http://{address}/v1/records");
-    take_records(listener, &pipeline, config, &stop).await?;
+    take_records(listener, &pipeline, config, &board, &stop).await?;
     let reports = pipeline.drain(Patience::InAll(config.drain_timeout)).await;
     reports.iter().for_each(tell);
     Ok(Exit::undelivered_if(reports.iter().any(Report::fell_short)))
@@ -95,12 +107,14 @@ async fn take_records(
     listener: TcpListener,
     pipeline: &Pipeline,
     config: &Checked,
+    board: &Board,
     stop: &CancellationToken,
 ) -> anyhow::Result<()> {
     let ingest = &config.ingest;
     let stopped = stop.clone().cancelled_owned();
     let queue = pipeline.queue().clone();
-    let serving = source::http::serve(listener, queue, ingest.max_body, config.queue.when_full, stopped);
+    let serving =
+        source::http::serve(listener, queue, ingest.max_body, config.queue.when_full, board.ingest(), stopped);
     let long_enough = async {
         stop.cancelled().await;
         tokio::time::sleep(LAST_ANSWERS).await;
