@@ -64,6 +64,7 @@ pub mod delivery;
 pub mod egress;
 pub mod engine;
 pub mod grants;
+mod identity;
 pub mod limits;
 pub mod logging;
 pub mod pipeline;
@@ -71,6 +72,7 @@ pub mod plugin;
 pub mod queue;
 pub mod scrape;
 pub mod source;
+mod spelling;
 mod threads;
 mod untrusted;
 

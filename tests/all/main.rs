@@ -3,6 +3,7 @@
 
 mod admin;
 mod api;
+mod architecture;
 mod backfill;
 mod cli;
 mod compose;

@@ -25,8 +25,8 @@ use wasmtime_wasi_http::{
 };
 
 use crate::grants::{Grants, Reach};
+use crate::identity::Identity;
 use crate::limits::{Bucket, Limits};
-use crate::plugin::Identity;
 use allow::Refusal;
 use client::{Client, TimeLimits};
 
