@@ -119,7 +119,7 @@ pub struct Pipeline {
     queue: Queue,
     store: Option<Store>,
     upkeep: Option<JoinHandle<()>>,
-    deliveries: Vec<Delivery<Instance>>,
+    deliveries: Vec<Delivery<PluginOpener>>,
     /// Names of those that have something to scrape.
     scraped: Vec<String>,
     /// Where they are scraped, of those that listen from the start.
@@ -284,8 +284,8 @@ impl Pipeline {
         self.deliveries.iter().map(|delivery| delivery.status().counts()).collect()
     }
 
-    /// Takes no more records, waits until what is queued is answered for, and ends.
-    pub async fn drain(mut self, patience: Patience) -> Vec<Report> {
+    /// Takes no more records, waits until what is queued is answered for, and ends the publishers.
+    pub async fn drain(&mut self, patience: Patience) -> Vec<Report> {
         self.queue.close();
         let delivered = self.all_delivered(patience).await;
         if !delivered {
@@ -299,14 +299,17 @@ impl Pipeline {
             // A scraper that keeps its connection open is not waited for.
             let _ = timeout(Duration::from_secs(1), scrape).await;
         }
-        let reports = self.reports();
-        self.deliveries.clear();
-        if let Some(upkeep) = self.upkeep.take() {
+        self.reports()
+    }
+
+    /// Ends what keeps the queue; the publishers have ended.
+    pub async fn end(self) {
+        drop(self.deliveries);
+        if let Some(upkeep) = self.upkeep {
             upkeep.abort();
             let _ = upkeep.await;
             self.queue.end().await;
         }
-        reports
     }
 
     async fn all_delivered(&mut self, patience: Patience) -> bool {

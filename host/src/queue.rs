@@ -116,6 +116,13 @@ struct Shared {
     kept: Option<Kept>,
 }
 
+impl Fill {
+    /// Whether there is hardly room for another batch.
+    pub fn is_full(&self) -> bool {
+        self.bytes >= self.max_bytes - self.max_bytes / 8
+    }
+}
+
 impl std::fmt::Debug for Queue {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Queue").field("fill", &self.fill()).finish_non_exhaustive()

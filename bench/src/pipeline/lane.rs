@@ -83,7 +83,8 @@ fn feed(file: &Path, mut feeder: Feeder) -> Result<u64> {
     let (mut line, mut records) = (Vec::new(), 0);
     let received = metricast::clock::now();
     while reader.read_until(b'\n', &mut line)? > 0 {
-        ensure!(feeder.line(&line, received)? == Fed::Record, "a line that is no record");
+        ensure!(feeder.line(&line, received) == Fed::Record, "a line that is no record");
+        feeder.flush_if_enough()?;
         records += 1;
         line.clear();
     }

@@ -292,7 +292,7 @@ impl Body {
     /// Waits for the end of a closed queue, and no longer than `within`.
     async fn drain(self, name: &str, queue: &Queue, within: Duration) -> (Vec<Report>, Result<(), Undelivered>) {
         let (mut delivery, publisher, is_over) = match self {
-            Self::Own(pipeline) => return (pipeline.drain(Patience::InAll(within)).await, Ok(())),
+            Self::Own(mut pipeline) => return (pipeline.drain(Patience::InAll(within)).await, Ok(())),
             Self::Foreign { delivery, publisher, is_over } => (delivery, publisher, is_over),
         };
         let deadline = Instant::now() + within;

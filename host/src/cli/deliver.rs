@@ -8,8 +8,8 @@ use tokio_util::sync::CancellationToken;
 
 use super::exit::{self, Exit};
 use super::feeding::Feeding;
-use super::lines::Input;
 use super::refused::Refused;
+use super::resume::Inputs;
 use super::summary::Summary;
 use super::terminal::{self, Terminal};
 use super::textfile::{self, Textfile};
@@ -27,7 +27,7 @@ const LAST_LINES: Duration = Duration::from_secs(1);
 /// Publishes all of it and tells what came of it.
 pub(super) fn run(
     config: &Checked,
-    inputs: Vec<Input>,
+    inputs: Inputs,
     refused: Refused,
     textfiles: Vec<Textfile>,
     terminal: &Terminal,
@@ -49,27 +49,39 @@ enum End {
 
 async fn deliver(
     config: &Checked,
-    inputs: Vec<Input>,
+    inputs: Inputs,
     refused: Refused,
     textfiles: Vec<Textfile>,
     terminal: &Terminal,
 ) -> anyhow::Result<Exit> {
     let stop = signals::first(|| tracing::warn!("stopping: no more is read, what was read is delivered"))?;
-    let total: Option<u64> = inputs.iter().map(|input| input.size).sum();
-    let pipeline = tokio::select! {
+    let total: Option<u64> = inputs.inputs.iter().map(|input| input.size).sum();
+    let mut pipeline = tokio::select! {
         started = start::pipeline(config, Scrapes::Off) => started?,
         () = stop.cancelled() => return Ok(Exit::Undelivered),
     };
     let textfiles = textfile::assign(textfiles, pipeline.scraped())?;
+    if !pipeline.queue().is_durable() {
+        textfile::warn_of_lost_metrics(&textfiles, pipeline.scraped());
+    }
     let started = Instant::now();
     let bar = progress::bar(terminal, total);
     let feeder = Feeder::new(pipeline.queue().clone(), Handle::current());
-    let mut feeding = Feeding::start(inputs, feeder, refused, bar.clone())?;
+    let sources = inputs.at_their_places(pipeline.queue(), &bar)?;
+    let read_whole: Vec<String> = sources.iter().filter_map(|source| source.identity.clone()).collect();
+    let mut feeding = Feeding::start(sources, feeder, refused, bar.clone())?;
     let end = read(&mut feeding, &pipeline, &stop, config.drain_timeout, &bar).await;
     bar.set_message("delivering what was read");
     let pages = textfile::pages(&textfiles, &pipeline, config.drain_timeout).await;
     let draining = Instant::now();
     let reports = pipeline.drain(Patience::SinceProgress(config.drain_timeout)).await;
+    if matches!(end, End::All) && !reports.iter().any(Report::fell_short) {
+        for input in &read_whole {
+            pipeline.queue().has_ended(input);
+        }
+    }
+    let kept = pipeline.store().cloned();
+    pipeline.end().await;
     let gave_up = draining.elapsed() >= config.drain_timeout && reports.iter().any(is_unanswered);
     bar.finish_and_clear();
     let mut refused = feeding.refused();
@@ -80,6 +92,10 @@ async fn deliver(
     let unread = end.told(total.is_none(), config.drain_timeout, terminal);
     if gave_up && !matches!(end, End::Stalled) {
         terminal.error(nothing_moved(config.drain_timeout));
+    }
+    if let Some(store) = kept.filter(|_| reports.iter().any(Report::fell_short)) {
+        let folder = store.folder().display();
+        terminal.say(format_args!("what is left is kept in {folder}: the next run with this config goes on with it"));
     }
     let unwritten = textfile::write(textfiles, pages, terminal);
     Ok(summary.exit().max(unread).max(unwritten))

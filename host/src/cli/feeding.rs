@@ -8,8 +8,8 @@ use indicatif::ProgressBar;
 use tokio::sync::oneshot;
 
 use super::exit::Broken;
-use super::lines::Input;
 use super::refused::Refused;
+use super::resume::Source;
 use crate::queue::AppendError;
 use crate::source::feed::{Fed, Feeder};
 
@@ -34,7 +34,7 @@ struct Shared {
 impl Feeding {
     /// Starts to read. Everything is in the queue when it has [`ended`](Self::ended).
     pub(super) fn start(
-        inputs: Vec<Input>,
+        inputs: Vec<Source>,
         feeder: Feeder,
         refused: Refused,
         bar: ProgressBar,
@@ -87,30 +87,32 @@ impl Shared {
         self.refused.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn all(&self, inputs: Vec<Input>, mut feeder: Feeder) -> anyhow::Result<()> {
-        for input in inputs {
-            self.one(input, &mut feeder)?;
-        }
-        self.waiting(|| feeder.flush())?;
-        Ok(())
+    fn all(&self, inputs: Vec<Source>, mut feeder: Feeder) -> anyhow::Result<()> {
+        inputs.into_iter().try_for_each(|input| self.one(input, &mut feeder))
     }
 
-    fn one(&self, mut input: Input, feeder: &mut Feeder) -> anyhow::Result<()> {
+    fn one(&self, mut input: Source, feeder: &mut Feeder) -> anyhow::Result<()> {
+        feeder.at(input.place.take());
+        let Source { input, .. } = &mut input;
         let mut progress = Progress { shared: self, lines: 0, bytes: 0 };
         while !self.stop.load(Ordering::Relaxed) {
             let line = input.lines.next().with_context(|| Broken::reading(&input.name))?;
-            let Some(line) = line else { return Ok(()) };
+            let Some(line) = line else { break };
             progress.add(line.length);
-            if let Fed::Refused(refusal) = self.waiting(|| feeder.line(line.bytes, line.read_at))? {
+            let fed = feeder.line(line.bytes, line.read_at);
+            feeder.past(line.length);
+            if let Fed::Refused(refusal) = fed {
                 self.refused().add(&input.name, line.number, &refusal.to_string(), line.bytes)?;
             }
+            self.waiting(|| feeder.flush_if_enough())?;
             // Of an input that comes as it is written nothing is held back.
             if input.size.is_none() && input.lines.would_wait() {
                 progress.tell();
                 self.waiting(|| feeder.flush())?;
             }
         }
-        Ok(())
+        // A batch is of one input, whose place it keeps.
+        self.waiting(|| feeder.flush())
     }
 
     fn waiting<T>(&self, append: impl FnOnce() -> Result<T, AppendError>) -> anyhow::Result<T> {

@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, IsTerminal as _, Read, Seek as _};
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
@@ -19,6 +20,8 @@ pub(super) struct Input {
     /// Bytes, where that is known.
     pub(super) size: Option<u64>,
     pub(super) lines: Lines<Box<dyn Read + Send>>,
+    /// Of a file that can be read on from a place.
+    file: Option<File>,
 }
 
 /// Opens all of them before any is read, so that a wrong name is told before anything is done. None is standard input.
@@ -35,7 +38,7 @@ fn standard_input() -> Input {
     }
     let name = "<stdin>".to_owned();
     let reader = Box::new(Plain { name: name.clone(), reader: io::stdin(), begun: false });
-    Input { name, size: None, lines: Lines::new(reader) }
+    Input { name, size: None, lines: Lines::new(reader), file: None }
 }
 
 fn open_file(path: &Path) -> anyhow::Result<Input> {
@@ -52,8 +55,31 @@ fn open_file(path: &Path) -> anyhow::Result<Input> {
     {
         return Err(compressed.into());
     }
+    let again = if size.is_some() { Some(file.try_clone().with_context(context)?) } else { None };
     let reader = Box::new(Plain { name: name.clone(), reader: file, begun: false });
-    Ok(Input { name, size, lines: Lines::new(reader) })
+    Ok(Input { name, size, lines: Lines::new(reader), file: again })
+}
+
+impl Input {
+    /// Tells the file from every other one, also from another of the same name; none where it cannot be read twice.
+    pub(super) fn identity(&self) -> Option<String> {
+        let metadata = self.file.as_ref()?.metadata().ok()?;
+        let path = Path::new(&self.name).canonicalize().ok()?;
+        Some(format!("{} ({}:{})", path.display(), metadata.dev(), metadata.ino()))
+    }
+
+    /// Goes on behind so many bytes and lines, before anything was read. Says whether there are as many.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub(super) fn go_on_behind(&mut self, bytes: u64, lines: u64) -> io::Result<bool> {
+        let Some(file) = self.file.as_mut().filter(|_| self.size.is_some_and(|size| size >= bytes)) else {
+            return Ok(false);
+        };
+        file.seek(io::SeekFrom::Start(bytes))?;
+        self.lines.number = lines;
+        Ok(true)
+    }
 }
 
 fn first_bytes(file: &mut File) -> io::Result<Vec<u8>> {

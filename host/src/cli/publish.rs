@@ -8,6 +8,7 @@ use http::Uri;
 
 use super::exit::Exit;
 use super::refused::{self, Refused};
+use super::resume::Inputs;
 use super::terminal::Terminal;
 use super::textfile::{self, Textfile};
 use super::{chunks, client, deliver, lines, send, start};
@@ -52,6 +53,10 @@ pub(super) struct Publish {
     /// day later, with the same files
     #[arg(long, value_name = "ID", requires = "to", value_parser = NonEmptyStringValueParser::new())]
     resume: Option<String>,
+    /// Read files from their beginning. With a queue in a folder (`[queue] path`), files of a run that broke off are
+    /// else read on from where it was
+    #[arg(long, conflicts_with = "to")]
+    from_start: bool,
     /// Keep every line that was refused here, as JSON lines of source, line, reason and the line itself; the file is
     /// made anew, and one that is there is replaced
     #[arg(long, value_name = "FILE")]
@@ -83,7 +88,7 @@ impl Publish {
         if !textfiles.is_empty() {
             textfile::hold_nothing_back(&mut config);
         }
-        let inputs = lines::open(&self.files)?;
+        let inputs = Inputs { inputs: lines::open(&self.files)?, from_start: self.from_start };
         deliver::run(&config, inputs, Refused::new(self.refused.as_deref())?, textfiles, terminal)
     }
 }

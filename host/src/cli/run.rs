@@ -70,13 +70,14 @@ async fn serve(config: &Checked) -> anyhow::Result<Exit> {
     })?;
     let listener = listen(config).await?;
     let address = listener.local_addr()?;
-    let pipeline = tokio::select! {
+    let mut pipeline = tokio::select! {
         started = start::pipeline(config, Scrapes::Served) => started?,
         () = stop.cancelled() => return Ok(Exit::Clean),
     };
     tracing::info!("records at http://{address}/v1/records");
     take_records(listener, &pipeline, config, &stop).await?;
     let reports = pipeline.drain(Patience::InAll(config.drain_timeout)).await;
+    pipeline.end().await;
     reports.iter().for_each(tell);
     Ok(Exit::undelivered_if(reports.iter().any(Report::fell_short)))
 }

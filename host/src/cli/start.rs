@@ -32,12 +32,12 @@ pub(super) async fn pipeline(config: &Checked, scrapes: Scrapes) -> anyhow::Resu
     let workshop = workshop()?;
     let config = workshop.split(config).await;
     let started = Pipeline::start(&config, &workshop, scrapes).await;
-    Ok(started.map_err(|error| match error {
+    started.map_err(|error| match error {
         StartError::Publisher { publisher, problem } => {
             anyhow::Error::from(ConfigError::Invalid(vec![told(&config, publisher, &problem)]))
         }
         StartError::Queue(error) => error.into(),
-    })?)
+    })
 }
 
 /// Points what is wrong with a publisher at its place in the config.

@@ -112,7 +112,7 @@ fn readable(builder: &mut tempfile::Builder<'_, '_>) {
 #[cfg(not(unix))]
 fn readable(_: &mut tempfile::Builder<'_, '_>) {}
 
-/// Finds out whose metrics each file gets, and warns of those that nobody sees.
+/// Finds out whose metrics each file gets.
 pub(super) fn assign(textfiles: Vec<Textfile>, scraped: &[String]) -> anyhow::Result<Vec<Textfile>> {
     let all = || scraped.join(", ");
     let mut owners: HashMap<String, PathBuf> = HashMap::new();
@@ -141,11 +141,16 @@ pub(super) fn assign(textfiles: Vec<Textfile>, scraped: &[String]) -> anyhow::Re
         }
         assigned.push(Textfile { publisher: Some(publisher), ..textfile });
     }
-    for publisher in scraped.iter().filter(|name| !owners.contains_key(*name)) {
+    Ok(assigned)
+}
+
+/// Warns of metrics that nobody sees.
+pub(super) fn warn_of_lost_metrics(textfiles: &[Textfile], scraped: &[String]) {
+    let has_one = |name: &String| textfiles.iter().any(|file| file.publisher.as_ref() == Some(name));
+    for publisher in scraped.iter().filter(|name| !has_one(name)) {
         let advice = "nobody can scrape it: its metrics end with this process; --textfile FILE keeps them";
         tracing::warn!(publisher, "{advice}");
     }
-    Ok(assigned)
 }
 
 /// What each file gets, asked for when the records are in.

@@ -127,7 +127,7 @@ mod tests {
     use crate::config::Retry;
 
     fn breaker() -> Arc<Breaker> {
-        let retry = Retry { initial: Duration::from_secs(1), max: Duration::from_secs(60), give_up_after: None };
+        let retry = Retry { initial: Duration::from_secs(1), max: Duration::from_mins(1), give_up_after: None };
         Breaker::new(Backoff::new(&retry, fastrand::Rng::with_seed(1)))
     }
 

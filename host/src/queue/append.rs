@@ -36,6 +36,14 @@ impl Queue {
         self.append_unless(batch, Note::default(), sleep(patience)).await
     }
 
+    /// As [`append`](Self::append), with a note that is kept with the batch.
+    ///
+    /// # Errors
+    /// [`AppendError`] but [`Full`](AppendError::Full)
+    pub(crate) async fn append_with(&self, batch: Batch, note: Note) -> Result<(), AppendError> {
+        self.append_unless(batch, note, pending()).await
+    }
+
     /// As [`append_within`](Self::append_within), with a note that is kept with the batch.
     ///
     /// # Errors
@@ -68,13 +76,11 @@ impl Queue {
                 () = &mut given_up => return Err(AppendError::Full),
             }
         }
-        match self.0.kept.clone() {
-            Some(kept) => self.0.write(&kept, batch, note).await,
-            None => {
-                self.0.place(batch, note);
-                Ok(())
-            }
+        if let Some(kept) = self.0.kept.clone() {
+            return self.0.write(&kept, batch, note).await;
         }
+        self.0.place(batch, note);
+        Ok(())
     }
 
     /// Whether a batch would not have to wait now; a closed one lets nobody wait.

@@ -107,11 +107,6 @@ impl Committer {
             self.shared.trim();
         }
     }
-
-    /// Records that it was not given, since it held a full queue back.
-    pub(crate) fn count_dropped(&self) -> u64 {
-        self.shared.lock().places[self.place].as_ref().map_or(0, |place| place.dropped)
-    }
 }
 
 async fn change_and_wait(kept: &Kept, change: Change) -> Result<(), MetaError> {

@@ -129,7 +129,9 @@ fn part(kind: u8, pieces: &[&[u8]], bytes: &mut Vec<u8>) {
     let length = pieces.iter().map(|piece| piece.len()).sum::<usize>();
     bytes.push(kind);
     bytes.extend_from_slice(&(length as u32).to_le_bytes());
-    pieces.iter().for_each(|piece| bytes.extend_from_slice(piece));
+    for piece in pieces {
+        bytes.extend_from_slice(piece);
+    }
 }
 
 fn next_part<'a>(bytes: &mut &'a [u8]) -> Option<(u8, &'a [u8])> {

@@ -35,8 +35,10 @@ pub struct Reader {
 /// Where the log is read, here or on a thread that may wait.
 enum LogReader {
     Here(u64, Box<dyn ReadOn>),
-    There(JoinHandle<(Box<dyn ReadOn>, Result<Option<Found>, LogError>)>),
+    There(JoinHandle<Read>),
 }
+
+type Read = (Box<dyn ReadOn>, Result<Option<Found>, LogError>);
 
 /// What comes next.
 enum Next {
@@ -138,7 +140,7 @@ impl Reader {
                 Next::Never => return None,
                 Next::NotYet => appended.await,
                 Next::InTheLog(offset) => {
-                    if let Some(entry) = self.from_log(offset).await {
+                    if let Some(entry) = self.read_log(offset).await {
                         return Some(entry);
                     }
                 }
@@ -180,7 +182,7 @@ impl Reader {
     }
 
     /// A batch from the log; nothing where it was moved on meanwhile, or has to try again.
-    async fn from_log(&mut self, offset: u64) -> Option<Entry> {
+    async fn read_log(&mut self, offset: u64) -> Option<Entry> {
         self.log = Some(match self.log.take() {
             Some(LogReader::There(reading)) => LogReader::There(reading),
             Some(LogReader::Here(at, reader)) if at == offset => read_there(reader),

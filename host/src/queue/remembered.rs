@@ -101,6 +101,13 @@ impl Queue {
         }
     }
 
+    /// An input was read to its end and all of it is delivered: who reads it again reads all of it.
+    pub(crate) fn has_ended(&self, input: &str) {
+        let place = InputPlace { input: input.to_owned(), bytes: 0, line: 0, ended: true };
+        let next = self.appended();
+        self.0.remembered().note(Note { place: Some(place), ..Note::default() }, next);
+    }
+
     /// Takes a note that the log has and the database may not have.
     pub(super) fn note_again(&self, note: Note, next: u64) {
         self.0.remembered().note(note, next);

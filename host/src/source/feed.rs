@@ -5,6 +5,7 @@ use metricast_records::{Batch, BatchBuilder};
 use tokio::runtime::Handle;
 
 use crate::config::defaults::{BATCH_RECORDS, PACKED_TEXT};
+use crate::queue::note::{InputPlace, Note};
 use crate::queue::{AppendError, Queue};
 
 /// Packs lines and appends a batch whenever there is enough of it. What is not [flushed](Self::flush) is lost.
@@ -13,6 +14,7 @@ pub struct Feeder {
     queue: Queue,
     runtime: Handle,
     builder: BatchBuilder,
+    place: Option<InputPlace>,
 }
 
 /// What a line was.
@@ -29,42 +31,65 @@ pub enum Fed {
 impl Feeder {
     /// Feeds `queue`, waiting on `runtime` where it is full.
     pub fn new(queue: Queue, runtime: Handle) -> Self {
-        Self { queue, runtime, builder: BatchBuilder::new() }
+        Self { queue, runtime, builder: BatchBuilder::new(), place: None }
+    }
+
+    /// The lines that come next are of an input, behind this place in it, which is kept with them.
+    pub(crate) fn at(&mut self, place: Option<InputPlace>) {
+        self.place = place;
+    }
+
+    /// The last line went so many bytes on in its input.
+    pub(crate) fn past(&mut self, bytes: u64) {
+        if let Some(place) = &mut self.place {
+            place.bytes += bytes;
+            place.line += 1;
+        }
     }
 
     /// Takes a line that came in at `received`, seconds since the Unix epoch.
+    pub fn line(&mut self, line: &[u8], received: f64) -> Fed {
+        let record = match input::parse_line(line) {
+            Ok(Some(record)) => record,
+            Ok(None) => return Fed::Nothing,
+            Err(refusal) => return Fed::Refused(refusal),
+        };
+        match self.builder.push(&record.as_ref(), received) {
+            Ok(()) => Fed::Record,
+            Err(full) => Fed::Refused(Refusal::new(full.to_string())),
+        }
+    }
+
+    /// Appends what was packed so far, where that is enough for a batch.
     ///
     /// # Errors
-    /// [`AppendError::Closed`]: the batch with this record is not in the queue.
+    /// [`AppendError`] but [`Full`](AppendError::Full): the batch is not in the queue.
     ///
     /// # Panics
     /// On a thread of an asynchronous runtime, which must not wait.
-    pub fn line(&mut self, line: &[u8], received: f64) -> Result<Fed, AppendError> {
-        let record = match input::parse_line(line) {
-            Ok(Some(record)) => record,
-            Ok(None) => return Ok(Fed::Nothing),
-            Err(refusal) => return Ok(Fed::Refused(refusal)),
-        };
-        if let Err(full) = self.builder.push(&record.as_ref(), received) {
-            return Ok(Fed::Refused(Refusal::new(full.to_string())));
-        }
+    pub fn flush_if_enough(&mut self) -> Result<(), AppendError> {
         if self.builder.len() >= BATCH_RECORDS || self.builder.text_len() >= PACKED_TEXT {
-            self.flush()?;
+            self.flush()
+        } else {
+            Ok(())
         }
-        Ok(Fed::Record)
     }
 
     /// Appends what was packed so far.
     ///
     /// # Errors
-    /// [`AppendError::Closed`]
+    /// As [`flush_if_enough`](Self::flush_if_enough).
     ///
     /// # Panics
-    /// As [`line`](Self::line).
+    /// As [`flush_if_enough`](Self::flush_if_enough).
     pub fn flush(&mut self) -> Result<(), AppendError> {
         let batch: Batch = std::mem::take(&mut self.builder).finish();
         self.builder = BatchBuilder::with_room_for(&batch);
-        self.runtime.block_on(self.queue.append(batch))
+        if batch.is_empty() {
+            return Ok(());
+        }
+        let note = Note { place: self.place.clone(), ..Note::default() };
+        self.runtime.block_on(self.queue.append_with(batch, note))
     }
 }
 
@@ -79,10 +104,11 @@ mod tests {
         let mut feeder = Feeder::new(queue.clone(), Handle::current());
         let fed = std::thread::spawn(move || {
             for _ in 0..=BATCH_RECORDS {
-                assert_eq!(feeder.line(br#"{"event_name": "e", "start_time": 1}"#, 1.0), Ok(Fed::Record));
+                assert_eq!(feeder.line(br#"{"event_name": "e", "start_time": 1}"#, 1.0), Fed::Record);
+                feeder.flush_if_enough().unwrap();
             }
-            assert_eq!(feeder.line(b" ", 1.0), Ok(Fed::Nothing));
-            assert!(matches!(feeder.line(b"{}", 1.0), Ok(Fed::Refused(_))));
+            assert_eq!(feeder.line(b" ", 1.0), Fed::Nothing);
+            assert!(matches!(feeder.line(b"{}", 1.0), Fed::Refused(_)));
             feeder.flush()
         });
         fed.join().unwrap().unwrap();
