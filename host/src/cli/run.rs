@@ -65,7 +65,7 @@ impl Run {
 
 async fn serve(config: &Checked, path: Option<&Path>) -> anyhow::Result<Exit> {
     let patience = show_time(config.drain_timeout);
-    let board = Board::new(path);
+    let board = Board::new(path, config);
     let stopping = board.clone();
     let stop = signals::first(move || {
         stopping.enter(Stage::Draining);
