@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use metricast_store::meta::LetterCount;
-use tokio::sync::Notify;
+use tokio::sync::{Notify, watch};
 
 use super::snapshot::{
     CountsView, ErrorView, IngestView, Mode, PublisherView, QueueView, ReloadsView, Snapshot, Stage, State,
@@ -132,6 +132,9 @@ impl Board {
             let dropped = standings.iter().find(|standing| standing.publisher == at.status.name());
             let dropped = dropped.map_or(0, |standing| standing.dropped);
             let mut view = publisher(at, look.queue.appended(), dropped, now, traits);
+            if *stage != Stage::Draining {
+                ended_by_itself(&mut view, &at.over);
+            }
             wait_since(&mut view, at.status.oldest(), behind, now);
             let LetterCount { held, evicted } = letters.get(&view.name).copied().unwrap_or_default();
             (view.dead_letters, view.dead_letters_evicted) = (held, evicted);
@@ -203,13 +206,6 @@ fn publisher(at: &LookAt, appended: u64, dropped: u64, now: f64, traits: &[Trait
         Phase::Halted { reason } => (State::Halted, Some(reason)),
         Phase::Done => (State::Done, None),
     };
-    let ended_by_itself = *at.over.borrow() || at.over.has_changed().is_err();
-    let (state, reason) = match state {
-        State::Opening | State::Running | State::Waiting if ended_by_itself => {
-            (State::Halted, Some("its task has ended, please report it".to_owned()))
-        }
-        _ => (state, reason),
-    };
     PublisherView {
         state,
         reason,
@@ -233,6 +229,14 @@ fn publisher(at: &LookAt, appended: u64, dropped: u64, now: f64, traits: &[Trait
         last_snapshot_bytes: status.snapshot_bytes(),
         not_kept: status.unkept(),
         ..bare(status.name(), traits)
+    }
+}
+
+/// Who ends while nobody stops it has met a mistake of metricast.
+fn ended_by_itself(view: &mut PublisherView, over: &watch::Receiver<bool>) {
+    let has_ended = *over.borrow() || over.has_changed().is_err();
+    if has_ended && !matches!(view.state, State::Halted | State::Done) {
+        (view.state, view.reason) = (State::Halted, Some("its task has ended, please report it".to_owned()));
     }
 }
 
@@ -262,6 +266,21 @@ mod tests {
         assert_eq!(holders(&all, 9, true), ["a", "c"]);
         assert!(holders(&all, 9, false).is_empty(), "there is room");
         assert!(holders(&[standing("b", 9)], 9, true).is_empty(), "nobody is behind");
+    }
+
+    #[test]
+    fn whose_task_is_gone_has_halted_unless_it_said_why() {
+        let ended = |state: State, over: bool, is_gone: bool| {
+            let (tell, told) = watch::channel(over);
+            let _kept = (!is_gone).then_some(tell);
+            let mut view = PublisherView { state, ..PublisherView::default() };
+            ended_by_itself(&mut view, &told);
+            view.state
+        };
+        assert_eq!(ended(State::Running, false, false), State::Running);
+        assert_eq!(ended(State::Running, false, true), State::Halted);
+        assert_eq!(ended(State::Waiting, true, false), State::Halted);
+        assert_eq!(ended(State::Done, true, true), State::Done);
     }
 
     #[test]

@@ -23,6 +23,7 @@ mod plugins;
 mod progress;
 mod publish;
 mod refused;
+mod reload;
 mod resume;
 mod run;
 mod schema;

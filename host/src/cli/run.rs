@@ -9,12 +9,14 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 use super::exit::Exit;
+use super::reload::Watched;
 use super::summary::reason;
 use super::{signals, start};
 use crate::admin::snapshot::Stage;
-use crate::admin::{Admin, Board};
-use crate::config::{Checked, show_time};
-use crate::pipeline::{Patience, Pipeline, Report, Scrapes, listen_advice};
+use crate::admin::{self, Admin, Board};
+use crate::config::Checked;
+use crate::pipeline::{Patience, Report, Scrapes, listen_advice};
+use crate::queue::Queue;
 use crate::source;
 
 /// How long senders that are being answered may take when it ends.
@@ -64,34 +66,64 @@ impl Run {
 }
 
 async fn serve(config: &Checked, path: Option<&Path>) -> anyhow::Result<Exit> {
-    let patience = show_time(config.drain_timeout);
     let board = Board::new(path, config);
     let stopping = board.clone();
     let stop = signals::first(move || {
         stopping.enter(Stage::Draining);
         tracing::info!(
-            "stopping: no more records are taken, what is queued is delivered, for up to {patience}; \
+            "stopping: no more records are taken, what is queued is delivered, for up to drain_timeout; \
              a second signal gives it up"
         );
     })?;
+    let mut hangups = signals::Hangups::new()?;
     let listener = listen(config).await?;
     let address = listener.local_addr()?;
-    let admin = Admin::start(config.admin, &board, Router::new()).await?;
-    let mut pipeline = tokio::select! {
+    let port = Admin::start(config.admin, &board, Router::new()).await?;
+    let (mut pipeline, workshop) = tokio::select! {
         started = start::pipeline(config, Scrapes::Served) => started?,
         () = stop.cancelled() => return Ok(Exit::Clean),
     };
-    if let Some(Err(error)) = pipeline.store().map(|store| store.announce(admin.address())) {
+    if let Some(Err(error)) = pipeline.store().map(|store| store.announce(port.address())) {
         tracing::warn!("commands that ask about the queue will not find the admin port: {error}");
     }
     board.show(pipeline.look(), config);
     board.enter(Stage::Running);
     tracing::info!("records at http://{address}/v1/records");
-    take_records(listener, &pipeline, config, &board, &stop).await?;
-    let reports = pipeline.drain(Patience::InAll(config.drain_timeout)).await;
+    let mut watched = path.map(|path| Watched::new(path, config));
+    let serving = take_records(listener, pipeline.queue().clone(), config.clone(), board.clone(), stop.clone());
+    let mut taking = tokio::spawn(serving);
+    loop {
+        tokio::select! {
+            taken = &mut taking => break taken.context("taking records ended in a fault of metricast's own")??,
+            () = changed(watched.as_ref(), &mut hangups) => match &mut watched {
+                Some(watched) => {
+                    admin::reloading();
+                    watched.reload(&mut pipeline, &workshop, &board).await;
+                    admin::reloaded();
+                }
+                None => tracing::warn!("there is no config file to read again: `metricast run -c FILE` has one"),
+            },
+        }
+    }
+    let patience = watched.map_or(config.drain_timeout, |watched| watched.drain_timeout());
+    let reports = pipeline.drain(Patience::InAll(patience)).await;
     pipeline.end().await;
     reports.iter().for_each(tell);
     Ok(Exit::undelivered_if(reports.iter().any(Report::fell_short)))
+}
+
+/// Waits until the config is to be read again.
+async fn changed(watched: Option<&Watched>, hangups: &mut signals::Hangups) {
+    let file_changed = async {
+        match watched {
+            Some(watched) => watched.changed().await,
+            None => std::future::pending().await,
+        }
+    };
+    tokio::select! {
+        () = hangups.next() => {}
+        () = file_changed => {}
+    }
 }
 
 async fn listen(config: &Checked) -> anyhow::Result<TcpListener> {
@@ -106,14 +138,13 @@ async fn listen(config: &Checked) -> anyhow::Result<TcpListener> {
 /// Serves until a signal, and then until those that are being answered have their answer.
 async fn take_records(
     listener: TcpListener,
-    pipeline: &Pipeline,
-    config: &Checked,
-    board: &Board,
-    stop: &CancellationToken,
+    queue: Queue,
+    config: Checked,
+    board: Board,
+    stop: CancellationToken,
 ) -> anyhow::Result<()> {
     let ingest = &config.ingest;
     let stopped = stop.clone().cancelled_owned();
-    let queue = pipeline.queue().clone();
     let serving =
         source::http::serve(listener, queue, ingest.max_body, config.queue.when_full, board.ingest(), stopped);
     let long_enough = async {

@@ -190,6 +190,11 @@ impl<O: Opener> Delivery<O> {
         &self.status
     }
 
+    /// Whether an instance was ever open.
+    pub fn is_open(&self) -> bool {
+        matches!(*self.opened.borrow(), Opened::Yes(_))
+    }
+
     /// Waits until the first try to open the publisher has an outcome.
     pub async fn opened(&self) -> Opened {
         let mut opened = self.opened.clone();

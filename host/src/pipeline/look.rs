@@ -34,7 +34,7 @@ pub struct LookAt {
 impl Pipeline {
     /// What can be looked at of it.
     pub fn look(&self) -> Look {
-        let publishers = self.deliveries.iter().map(|delivery| LookAt {
+        let publishers = self.deliveries().map(|delivery| LookAt {
             status: Arc::clone(delivery.status()),
             began_at: delivery.began_at(),
             over: delivery.over(),
