@@ -13,7 +13,7 @@ use super::reload::Watched;
 use super::summary::reason;
 use super::{signals, start};
 use crate::admin::snapshot::Stage;
-use crate::admin::{Admin, Board};
+use crate::admin::{self, Admin, Board};
 use crate::config::Checked;
 use crate::pipeline::{Patience, Report, Scrapes, listen_advice};
 use crate::queue::Queue;
@@ -66,7 +66,7 @@ impl Run {
 }
 
 async fn serve(config: &Checked, path: Option<&Path>) -> anyhow::Result<Exit> {
-    let board = Board::new(path);
+    let board = Board::new(path, config);
     let stopping = board.clone();
     let stop = signals::first(move || {
         stopping.enter(Stage::Draining);
@@ -78,12 +78,12 @@ async fn serve(config: &Checked, path: Option<&Path>) -> anyhow::Result<Exit> {
     let mut hangups = signals::Hangups::new()?;
     let listener = listen(config).await?;
     let address = listener.local_addr()?;
-    let admin = Admin::start(config.admin, &board, Router::new()).await?;
+    let port = Admin::start(config.admin, &board, Router::new()).await?;
     let (mut pipeline, workshop) = tokio::select! {
         started = start::pipeline(config, Scrapes::Served) => started?,
         () = stop.cancelled() => return Ok(Exit::Clean),
     };
-    if let Some(Err(error)) = pipeline.store().map(|store| store.announce(admin.address())) {
+    if let Some(Err(error)) = pipeline.store().map(|store| store.announce(port.address())) {
         tracing::warn!("commands that ask about the queue will not find the admin port: {error}");
     }
     board.show(pipeline.look(), config);
@@ -96,7 +96,11 @@ async fn serve(config: &Checked, path: Option<&Path>) -> anyhow::Result<Exit> {
         tokio::select! {
             taken = &mut taking => break taken.context("taking records ended in a fault of metricast's own")??,
             () = changed(watched.as_ref(), &mut hangups) => match &mut watched {
-                Some(watched) => watched.reload(&mut pipeline, &workshop, &board).await,
+                Some(watched) => {
+                    admin::reloading();
+                    watched.reload(&mut pipeline, &workshop, &board).await;
+                    admin::reloaded();
+                }
                 None => tracing::warn!("there is no config file to read again: `metricast run -c FILE` has one"),
             },
         }
