@@ -63,6 +63,7 @@ pub mod delivery;
 pub mod egress;
 pub mod engine;
 pub mod grants;
+mod identity;
 pub mod inquiry;
 pub mod limits;
 pub mod logging;
@@ -71,6 +72,7 @@ pub mod plugin;
 pub mod queue;
 pub mod scrape;
 pub mod source;
+mod spelling;
 mod threads;
 mod untrusted;
 

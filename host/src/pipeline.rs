@@ -6,6 +6,8 @@
 
 mod exposition;
 mod listen;
+mod member;
+mod reload;
 mod report;
 mod split;
 mod workshop;
@@ -15,22 +17,23 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use futures::future::join_all;
-use tokio::sync::watch;
 use tokio::task::JoinHandle;
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::{Instant, sleep};
 
 use crate::config::{self, Checked, InQueue};
 use crate::delivery::sandbox::PluginOpener;
-use crate::delivery::{Counts, Delivery, Opened, Settings};
+use crate::delivery::{Counts, Delivery};
 use crate::egress::SecretError;
 use crate::engine::EngineError;
 use crate::grants::GrantError;
-use crate::plugin::{CallError, Instance, LoadError};
+use crate::plugin::{CallError, LoadError};
 use crate::queue::Queue;
 use crate::queue::store::{Options, Store, StoreError};
-use crate::scrape::Scraped;
+
+use member::Member;
 
 pub use exposition::ExpositionError;
+pub use reload::Reloaded;
 pub use report::Report;
 pub(crate) use split::SPLIT_BY;
 pub(crate) use workshop::options;
@@ -119,13 +122,11 @@ pub struct Pipeline {
     queue: Queue,
     store: Option<Store>,
     upkeep: Option<JoinHandle<()>>,
-    deliveries: Vec<Delivery<Instance>>,
-    /// Names of those that have something to scrape.
-    scraped: Vec<String>,
-    /// Where they are scraped, of those that listen from the start.
-    listening: Vec<(String, SocketAddr)>,
-    scrapes: Vec<JoinHandle<io::Result<()>>>,
-    stop_scrapes: watch::Sender<bool>,
+    /// In the order of the config.
+    members: Vec<Member>,
+    scrapes: Scrapes,
+    /// What a stateful plugin may have taken since its last snapshot.
+    max_unsaved: usize,
 }
 
 /// Whether publishers that can be scraped are.
@@ -157,94 +158,28 @@ impl Pipeline {
         let upkeep = store.is_some().then(|| tokio::spawn(queue.clone().keep_notes_for_ever()));
         let max_unsaved =
             if store.is_some() { MAX_UNSAVED_ON_DISK } else { MAX_UNSAVED.min(config.queue.max_size / 4) };
-        let mut readers = Vec::with_capacity(config.publishers.len());
-        for publisher in &config.publishers {
+        let mut members = Vec::with_capacity(config.publishers.len());
+        for (publisher, prepared) in config.publishers.iter().zip(prepared) {
             let InQueue { start, when_behind, .. } = publisher.in_queue;
-            readers.push(queue.reader_of(&publisher.name, when_behind, start).map_err(StoreError::from)?);
+            let reader = queue.reader_of(&publisher.name, when_behind, start).map_err(StoreError::from)?;
+            members.push(Member::start(publisher, prepared, reader, max_unsaved, workshop));
         }
-        let publishers = config.publishers.iter().zip(prepared).zip(readers);
-        let deliveries = publishers.map(|((publisher, prepared), reader)| {
-            let settings = Settings {
-                batching: publisher.batch.clone(),
-                retry: publisher.retry.clone(),
-                max_instances: MAX_INSTANCES,
-                max_unsaved,
-                reset_state: publisher.in_queue.reset_state,
-            };
-            let opener = PluginOpener { plugin: prepared.plugin, options: prepared.options };
-            Delivery::start(&publisher.name, opener, reader, settings, &workshop.runtime)
-        });
-        let deliveries = deliveries.collect();
-        let (stop_scrapes, _) = watch::channel(false);
-        let mut pipeline = Self {
-            queue,
-            store,
-            upkeep,
-            deliveries,
-            scraped: Vec::new(),
-            listening: Vec::new(),
-            scrapes: Vec::new(),
-            stop_scrapes,
-        };
-        pipeline.opened(config, scrapes).await?;
+        let mut pipeline = Self { queue, store, upkeep, members, scrapes, max_unsaved };
+        pipeline.opened().await?;
         Ok(pipeline)
     }
 
-    /// Waits for the first outcome of each and starts to listen for those that are scraped.
-    async fn opened(&mut self, config: &Checked, scrapes: Scrapes) -> Result<(), StartError> {
-        let outcomes = join_all(self.deliveries.iter().map(Delivery::opened)).await;
-        for (index, outcome) in outcomes.into_iter().enumerate() {
-            let at = |problem| StartError::Publisher { publisher: index, problem };
-            let listen = &config.publishers[index].listen;
-            let has_scrapes = match outcome {
-                Opened::Never(error) => return Err(at(StartProblem::Refused(error.to_string()))),
-                Opened::Yes(profile) => profile.scrapes,
-                Opened::Later(_) | Opened::NotYet => {
-                    if !listen.stated && scrapes == Scrapes::Served {
-                        self.listen_later(index, listen.address);
-                    }
-                    listen.stated
-                }
-            };
-            if !has_scrapes && listen.stated {
-                return Err(at(StartProblem::NothingToScrape));
-            }
-            if has_scrapes {
-                self.scraped.push(config.publishers[index].name.clone());
-            }
-            if has_scrapes && scrapes == Scrapes::Served {
-                self.listen(index, listen.address).await.map_err(at)?;
-            }
+    /// Waits for the first outcome of each, one after the other: they open side by side.
+    async fn opened(&mut self) -> Result<(), StartError> {
+        for (index, member) in self.members.iter_mut().enumerate() {
+            let opened = member.opened(self.scrapes).await;
+            opened.map_err(|problem| StartError::Publisher { publisher: index, problem })?;
         }
         Ok(())
     }
 
-    async fn listen(&mut self, index: usize, address: SocketAddr) -> Result<(), StartProblem> {
-        let name = self.deliveries[index].status().name().to_owned();
-        let listener = listen::bind(&name, address).await?;
-        let address = listener.local_addr().map_err(|source| StartProblem::Listen { address, source })?;
-        self.listening.push((name, address));
-        self.scrapes.push(tokio::spawn(self.page_of(index).serve(listener, self.scrapes_stopped())));
-        Ok(())
-    }
-
-    fn listen_later(&mut self, index: usize, address: SocketAddr) {
-        let delivery = &self.deliveries[index];
-        let (name, profile) = (delivery.status().name().to_owned(), delivery.profile());
-        let (scraped, stopped) = (self.page_of(index), self.scrapes_stopped());
-        self.scrapes.push(tokio::spawn(listen::when_open(name, profile, address, scraped, stopped)));
-    }
-
-    fn page_of(&self, index: usize) -> Scraped<Instance> {
-        let delivery = &self.deliveries[index];
-        Scraped::new(delivery.current(), delivery.lost())
-    }
-
-    fn scrapes_stopped(&self) -> impl Future<Output = ()> + Send + use<> {
-        let mut stopped = self.stop_scrapes.subscribe();
-        async move {
-            let _ = stopped.wait_for(|stopped| *stopped).await;
-        }
+    fn deliveries(&self) -> impl Iterator<Item = &Delivery<PluginOpener>> {
+        self.members.iter().map(|member| &member.delivery)
     }
 
     /// What keeps the queue, where that is a folder.
@@ -258,30 +193,30 @@ impl Pipeline {
     }
 
     /// Where publishers answer scrapes, of those that did from the start on.
-    pub fn listening(&self) -> &[(String, SocketAddr)] {
-        &self.listening
+    pub fn listening(&self) -> impl Iterator<Item = (&str, SocketAddr)> {
+        self.members.iter().filter_map(|member| Some((member.name(), member.bound()?)))
     }
 
     /// Hands over now what waits for fuller batches, and lets plugins send what they send at an interval.
     pub fn hurry(&self) {
         self.queue.hurry();
-        self.deliveries.iter().for_each(Delivery::flush_now);
+        self.deliveries().for_each(Delivery::flush_now);
     }
 
     /// Whether nothing more is to be expected of any: all have ended or halted.
     pub fn has_ended(&self) -> bool {
-        self.deliveries.iter().all(Delivery::has_ended)
+        self.deliveries().all(Delivery::has_ended)
     }
 
     /// How each publisher stands, in the order of the config.
     pub fn reports(&self) -> Vec<Report> {
         let appended = self.queue.appended();
-        self.deliveries.iter().map(|delivery| Report::of(delivery.status(), appended - delivery.began_at())).collect()
+        self.deliveries().map(|delivery| Report::of(delivery.status(), appended - delivery.began_at())).collect()
     }
 
     /// What each publisher has done, in the order of the config: cheaper than [`reports`](Self::reports).
     pub fn counts(&self) -> Vec<Counts> {
-        self.deliveries.iter().map(|delivery| delivery.status().counts()).collect()
+        self.deliveries().map(|delivery| delivery.status().counts()).collect()
     }
 
     /// Takes no more records, waits until what is queued is answered for, and ends the publishers.
@@ -289,22 +224,18 @@ impl Pipeline {
         self.queue.close();
         let delivered = self.all_delivered(patience).await;
         if !delivered {
-            self.deliveries.iter().for_each(Delivery::stop);
+            self.deliveries().for_each(Delivery::stop);
         }
-        for delivery in &mut self.deliveries {
-            delivery.ended().await;
+        for member in &mut self.members {
+            member.delivery.ended().await;
         }
-        self.stop_scrapes.send_replace(true);
-        for scrape in &mut self.scrapes {
-            // A scraper that keeps its connection open is not waited for.
-            let _ = timeout(Duration::from_secs(1), scrape).await;
-        }
+        join_all(self.members.iter_mut().map(Member::stop_scrapes)).await;
         self.reports()
     }
 
     /// Ends what keeps the queue; the publishers have ended.
     pub async fn end(self) {
-        drop(self.deliveries);
+        drop(self.members);
         if let Some(upkeep) = self.upkeep {
             upkeep.abort();
             let _ = upkeep.await;

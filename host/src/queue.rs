@@ -107,20 +107,6 @@ pub struct Fill {
     pub max_bytes: usize,
 }
 
-/// How far a publisher is.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct Standing {
-    /// Records that it has not answered for.
-    pub lag: u64,
-    /// Records that it was not given, since it held a full queue back and may drop.
-    pub dropped: u64,
-    /// When the oldest record came that it has not answered for, seconds since the Unix epoch, where that record is in
-    /// memory.
-    pub oldest: Option<f64>,
-    /// The queue is full, and nobody is further behind.
-    pub holds_back: bool,
-}
-
 struct Shared {
     state: Mutex<State>,
     max_bytes: usize,
@@ -214,20 +200,6 @@ impl Queue {
         let bytes = self.0.kept.as_ref().map_or(state.window_bytes, |kept| kept.bytes() as usize);
         let records = state.next.saturating_sub(state.lowest_cursor().min(state.next));
         Fill { records, bytes, max_bytes: self.0.max_bytes }
-    }
-
-    /// How far a publisher is that has a reader.
-    pub fn standing(&self, publisher: &str) -> Option<Standing> {
-        let full = self.fill().is_full();
-        let state = self.0.lock();
-        let place = state.places.iter().flatten().find(|place| place.name == publisher)?;
-        let oldest = state.entry_at(place.cursor, publisher);
-        Some(Standing {
-            lag: state.next.saturating_sub(place.cursor),
-            dropped: place.dropped,
-            oldest: oldest.and_then(|entry| entry.batch.received().first().copied()),
-            holds_back: full && place.cursor < state.next && place.cursor == state.lowest_cursor(),
-        })
     }
 
     /// Records that damage of the log has cost, each counted once a publisher that needed it.

@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a helper of tests reports by panicking")]
 
 mod api;
+mod architecture;
 mod backfill;
 mod cli;
 mod compose;

@@ -1,17 +1,12 @@
 //! Requests to the cluster: which host, which credentials, how much time.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use metricast_sdk::http::{Error, Method, Request, Response, Timeouts};
-use metricast_sdk::{PublishError, log};
+use metricast_sdk::http::{Error, Method, Request, Response};
+use metricast_sdk::{Deadline, PublishError, Secret, log};
 
 use crate::nodes::Nodes;
-use crate::options::{Options, Secret};
-
-/// How long a call of the host may take, all requests of it together. The host's own limit is 30 s.
-const CALL: Duration = Duration::from_secs(25);
-/// How long a connection may take while there is another host to try.
-const CONNECT: Duration = Duration::from_secs(5);
+use crate::options::Options;
 
 const USER_AGENT: &str = concat!("metricast/", env!("CARGO_PKG_VERSION"));
 
@@ -20,21 +15,6 @@ const USER_AGENT: &str = concat!("metricast/", env!("CARGO_PKG_VERSION"));
 pub(crate) struct Client {
     nodes: Nodes,
     authorization: Option<Secret>,
-}
-
-/// When the call under way must have its answer.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Deadline(Instant);
-
-impl Deadline {
-    /// The whole time of a call, from now on.
-    pub(crate) fn new() -> Self {
-        Self(Instant::now() + CALL)
-    }
-
-    fn left(self) -> Duration {
-        self.0.saturating_duration_since(Instant::now())
-    }
 }
 
 /// Why there is no response.
@@ -154,9 +134,7 @@ impl Client {
     /// As [`send`](Self::send).
     pub(crate) fn send_to(&mut self, at: usize, ask: &Ask<'_>, deadline: Deadline) -> Result<Response, Failure> {
         let url = format!("{}{}", self.nodes.url(at), ask.path);
-        let total = deadline.left();
-        let timeouts = Timeouts { connect: CONNECT.min(total), first_byte: total, total };
-        let mut request = Request::new(ask.method, &url).header("user-agent", USER_AGENT).timeouts(timeouts);
+        let mut request = Request::new(ask.method, &url).header("user-agent", USER_AGENT).timeouts(deadline.timeouts());
         if let Some(authorization) = &self.authorization {
             request = request.header("authorization", authorization.expose());
         }

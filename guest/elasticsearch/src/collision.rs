@@ -3,11 +3,11 @@
 //! Of all templates that take a name the server applies the one with the highest priority, and it alone. One of the
 //! same priority is refused when it is put; one of a higher priority is not.
 
-use metricast_sdk::PublishError;
+use metricast_sdk::{Deadline, PublishError};
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::client::{Ask, Client, Deadline};
+use crate::client::{Ask, Client};
 use crate::layout::Layout;
 use crate::template::MANAGED_BY;
 

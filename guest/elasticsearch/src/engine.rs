@@ -2,13 +2,13 @@
 
 use std::fmt;
 
-use metricast_sdk::PublishError;
 use metricast_sdk::http::Response;
+use metricast_sdk::{Deadline, PublishError, shortened};
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::cause::{Cause, refusal, shortened};
-use crate::client::{Ask, Client, Deadline};
+use crate::cause::{Cause, refusal};
+use crate::client::{Ask, Client};
 
 /// Older ones have no composable templates, or none that know the field types used here.
 const OLDEST: (u32, u32) = (7, 17);

@@ -33,16 +33,19 @@ mod template;
 mod units;
 mod window;
 
-use metricast_sdk::{Batch, Description, Finding, Profile, PublishError, Publisher, Receipt, Saved, Snippet, log};
+use metricast_sdk::{
+    Batch, Deadline, Description, Finding, Profile, PublishError, Publisher, Receipt, Saved, Snippet, log,
+};
 
 pub use bulk::Encoder;
 pub use labels::{AttributeLabel, Label};
-pub use options::{Compression, Config, DataStream, Indices, Secret};
+pub use metricast_sdk::Secret;
+pub use options::{Compression, Config, DataStream, Indices};
 pub use units::{Size, Span};
 
 use std::time::Instant;
 
-use client::{Client, Deadline};
+use client::Client;
 use guard::Guard;
 use gzip::Gzip;
 use lookup::Lookup;
@@ -80,8 +83,8 @@ impl Publisher for ElasticsearchPublisher {
         Options::try_from(config).map(|options| probe::findings(&options)).unwrap_or_default()
     }
 
-    fn snippets(config: &Config) -> Vec<Snippet> {
-        Options::try_from(config).map(|options| roles::snippets(&options)).unwrap_or_default()
+    fn snippets(config: &Config) -> Result<Vec<Snippet>, PublishError> {
+        Ok(roles::snippets(&Options::try_from(config)?))
     }
 
     fn open(config: Config, _state: Option<Saved>) -> Result<Self, PublishError> {

@@ -8,13 +8,13 @@
 use std::collections::HashSet;
 
 use metricast_sdk::http::Response;
-use metricast_sdk::{Batch, PublishError};
+use metricast_sdk::{Batch, Deadline, PublishError};
 use serde::Deserialize;
 use serde_json::json;
 
 use crate::bulk::Ids;
 use crate::cause::{Cause, refusal};
-use crate::client::{Ask, Client, Deadline, Failure};
+use crate::client::{Ask, Client, Failure};
 use crate::layout::Layout;
 
 /// How many ids are asked for at a time: 1,000 take a real server 54 to 80 ms, and 65,536 are the most that it takes.

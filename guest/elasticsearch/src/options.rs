@@ -1,9 +1,8 @@
 //! The config: as it is written, and as it is used.
 
 use std::collections::BTreeMap;
-use std::fmt;
 
-use metricast_sdk::PublishError;
+use metricast_sdk::{PublishError, Secret};
 use serde::Deserialize;
 
 use crate::labels::{Label, Labels};
@@ -130,24 +129,6 @@ impl Default for DataStream {
     }
 }
 
-/// A credential, or the placeholder that stands for it.
-#[derive(Clone, Deserialize, PartialEq, Eq)]
-#[serde(transparent)]
-pub struct Secret(String);
-
-impl fmt::Debug for Secret {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Secret(…)")
-    }
-}
-
-impl Secret {
-    /// What is sent: for a person's eyes only where it is a placeholder.
-    pub(crate) fn expose(&self) -> &str {
-        &self.0
-    }
-}
-
 /// The config as it is used: all of it holds.
 #[derive(Clone, Debug)]
 pub(crate) struct Options {
@@ -257,7 +238,7 @@ fn authorization(config: &Config) -> Result<Option<Secret>, PublishError> {
     if value.is_empty() || !value.bytes().all(|byte| byte.is_ascii_graphic() || byte == b' ') {
         return Err(PublishError::misconfigured(key, "is one line of visible ASCII characters"));
     }
-    Ok(Some(Secret(format!("{scheme} {value}"))))
+    Ok(Some(Secret::new(format!("{scheme} {value}"))))
 }
 
 fn not_empty(key: &str, value: Option<&String>) -> Result<Option<String>, PublishError> {

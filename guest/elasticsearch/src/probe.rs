@@ -3,12 +3,12 @@
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use metricast_sdk::http::Response;
-use metricast_sdk::{Finding, PublishError, Verdict};
+use metricast_sdk::{Deadline, Finding, PublishError, Verdict};
 use serde::Deserialize;
 use serde_json::Value;
 
 use crate::cause::refusal;
-use crate::client::{Ask, Client, Deadline, Failure};
+use crate::client::{Ask, Client, Failure};
 use crate::collision;
 use crate::engine::Engine;
 use crate::options::Options;

@@ -12,11 +12,11 @@
 //! A response of another shape, or for another number of records, leaves all of them in doubt; an item of another shape
 //! its record.
 
-use metricast_sdk::PublishError;
+use metricast_sdk::{PublishError, shortened};
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::cause::{Cause, shortened};
+use crate::cause::Cause;
 use crate::tally::Tally;
 
 /// Types of errors that have the status of a bad record and speak of the index or the cluster: it is closed, or has

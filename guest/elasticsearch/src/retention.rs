@@ -5,11 +5,11 @@
 //! the policy rolls a stream over once a day and deletes an index so long after that.
 
 use metricast_sdk::http::Response;
-use metricast_sdk::{PublishError, log};
+use metricast_sdk::{Deadline, PublishError, log};
 use serde_json::{Value, json};
 
 use crate::cause::{Cause, refusal};
-use crate::client::{Ask, Client, Deadline};
+use crate::client::{Ask, Client};
 use crate::engine::Engine;
 use crate::options::Options;
 use crate::units::Span;

@@ -3,11 +3,11 @@
 //! A body that is too large (413) is cut by what [`limit`](crate::limit) has learned from that; one that the server
 //! cannot read is halved until the record is alone. What is alone and too large or not to be read is rejected.
 
-use metricast_sdk::{Batch, PublishError};
+use metricast_sdk::{Batch, Deadline, PublishError};
 
 use crate::bulk::{Encoded, Encoder};
 use crate::cause::{Cause, refusal};
-use crate::client::{Ask, Client, Deadline, Failure};
+use crate::client::{Ask, Client, Failure};
 use crate::gzip::Gzip;
 use crate::response;
 use crate::tally::Tally;

@@ -7,13 +7,13 @@
 use std::fmt;
 
 use metricast_sdk::http::Response;
-use metricast_sdk::{PublishError, log};
+use metricast_sdk::{Deadline, PublishError, log};
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 use serde_json::Value;
 
 use crate::cause::{Cause, refusal};
-use crate::client::{Ask, Client, Deadline};
+use crate::client::{Ask, Client};
 use crate::collision;
 use crate::engine::Engine;
 use crate::layout::Layout;

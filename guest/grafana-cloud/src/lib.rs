@@ -44,8 +44,8 @@ mod who;
 use metricast_sdk::{Batch, Description, Finding, Flushed, Profile, PublishError, Publisher, Receipt, Saved, Snippet};
 
 pub use metricast_aggregator::{AttributeLabel, BucketLists, Histograms, Label, Time};
+pub use metricast_sdk::Secret;
 pub use options::{Config, InstanceId, Late, LogsConfig, Protocol, Signal};
-pub use secret::Secret;
 
 use logs::Logs;
 use metrics::Metrics;
@@ -80,8 +80,8 @@ impl Publisher for GrafanaCloudPublisher {
         probe::findings(config)
     }
 
-    fn snippets(config: &Config) -> Vec<Snippet> {
-        vec![snippet::access_policy(config)]
+    fn snippets(config: &Config) -> Result<Vec<Snippet>, PublishError> {
+        Ok(vec![snippet::access_policy(config)?])
     }
 
     fn open(config: Config, state: Option<Saved>) -> Result<Self, PublishError> {

@@ -4,12 +4,12 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use metricast_aggregator::{BucketLists, Histograms, Label, Settings, Time, identity};
-use metricast_sdk::PublishError;
+use metricast_sdk::{PublishError, Secret};
 use serde::Deserialize;
 
 use crate::address::Address;
 use crate::place::{self, Place};
-use crate::secret::Secret;
+use crate::secret;
 use crate::who::Who;
 
 /// JSON Schema of [`Config`].
@@ -220,7 +220,7 @@ impl Config {
     pub(crate) fn options(&self, signal: Signal) -> Result<Options, PublishError> {
         let api = Address::parse(self.api.as_deref().unwrap_or(API))
             .map_err(|what| PublishError::misconfigured("api", what))?;
-        if self.api_key.as_ref().is_some_and(|key| !key.is_one_line()) {
+        if self.api_key.as_ref().is_some_and(|key| !secret::is_one_word(key)) {
             return Err(PublishError::misconfigured("api_key", "is one word of visible ASCII characters"));
         }
         let settings = self.settings()?;

@@ -55,6 +55,11 @@ impl<'a> Keys<'a> {
     }
 }
 
+/// Whether the config has an endpoint for a signal, right or wrong.
+pub(crate) fn is_written(config: &Config, signal: Signal) -> bool {
+    Keys::of(config, signal).endpoint.1.is_some()
+}
+
 /// Where a signal of the config goes.
 ///
 /// # Errors

@@ -6,10 +6,10 @@
 use std::time::UNIX_EPOCH;
 
 use metricast_sdk::http::Response;
-use metricast_sdk::{Finding, PublishError, Verdict};
+use metricast_sdk::{Deadline, Finding, PublishError, Verdict};
 
 use crate::cause::told;
-use crate::client::{Ask, Deadline};
+use crate::client::Ask;
 use crate::clock;
 use crate::discovery::Directory;
 use crate::logs;

@@ -58,8 +58,9 @@ impl Publisher for PrometheusPublisher {
         probe::probe(config)
     }
 
-    fn snippets(config: &Config) -> Vec<Snippet> {
-        vec![snippet::scrape_config(config)]
+    fn snippets(config: &Config) -> Result<Vec<Snippet>, PublishError> {
+        scraper::check(config)?;
+        Ok(vec![snippet::scrape_config(config)])
     }
 
     fn open(config: Config, state: Option<Saved>) -> Result<Self, PublishError> {

@@ -51,7 +51,7 @@ impl<P: Publisher> Guest for Plugin<P> {
 
     fn snippets(config: String) -> Result<Vec<wit::Snippet>, wit::PublishError> {
         panic::log_panics();
-        let snippets = P::snippets(&config::parse::<P>(&config)?);
+        let snippets = P::snippets(&config::read::<P>(&config)?)?;
         Ok(snippets.into_iter().map(wit::Snippet::from).collect())
     }
 }

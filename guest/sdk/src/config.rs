@@ -14,9 +14,17 @@ use crate::publisher::Publisher;
 /// # Errors
 /// [`PublishError::Misconfigured`], which starts with the path of the key at fault.
 pub fn parse<P: Publisher>(config: &str) -> Result<P::Config, PublishError> {
-    let config = from_schema(config, P::description().config_schema)?;
+    let config = read::<P>(config)?;
     P::check(&config)?;
     Ok(config)
+}
+
+/// As [`parse`], without the publisher's own [`check`](Publisher::check).
+///
+/// # Errors
+/// As [`parse`].
+pub fn read<P: Publisher>(config: &str) -> Result<P::Config, PublishError> {
+    from_schema(config, P::description().config_schema)
 }
 
 fn from_schema<T: DeserializeOwned>(config: &str, schema: &str) -> Result<T, PublishError> {

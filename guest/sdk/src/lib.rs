@@ -45,22 +45,28 @@ pub mod bindings;
 pub mod config;
 #[cfg(target_arch = "wasm32")]
 mod convert;
+mod deadline;
 pub mod http;
 pub mod log;
 #[cfg(target_arch = "wasm32")]
 mod panic;
 mod publisher;
+mod secret;
 mod tally;
+mod words;
 
 pub use answer::{
     Exposition, Finding, Flushed, LateRejection, Profile, PublishError, Receipt, Rejection, Saved, Snippet, Verdict,
 };
+pub use deadline::Deadline;
 pub use metricast_records::{
     Attributes, Batch, Event, EventMetrics, Metrics, MetricsRef, Network, NetworkMetrics, Outcome, Record, batch,
     dictionary, time,
 };
 pub use publisher::{Description, Publisher};
+pub use secret::Secret;
 pub use tally::Tally;
+pub use words::shortened;
 
 /// Exports a [`Publisher`] as the plugin that this crate is. Once a crate.
 #[macro_export]

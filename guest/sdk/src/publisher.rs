@@ -47,10 +47,14 @@ pub trait Publisher: Sized + 'static {
         Vec::new()
     }
 
-    /// What a person needs to set the backend up, ready to paste. Without I/O.
-    fn snippets(config: &Self::Config) -> Vec<Snippet> {
+    /// What a person needs to set the backend up, ready to paste. Without I/O. The config was not given to
+    /// [`check`](Self::check): it may be of several openings, and lack what a person has only once the backend is set up.
+    ///
+    /// # Errors
+    /// [`PublishError::Misconfigured`], where what is asked for cannot be made of the config.
+    fn snippets(config: &Self::Config) -> Result<Vec<Snippet>, PublishError> {
         let _ = config;
-        Vec::new()
+        Ok(Vec::new())
     }
 
     /// Opens a publisher, with the state that an earlier one's `snapshot` gave. May talk to the backend.

@@ -12,10 +12,7 @@ use super::publisher::PublishError;
 use super::undelivered::{Reason, Untaken};
 use super::valid::{self, InvalidRecord};
 use crate::clock;
-use crate::config::defaults::BATCH_RECORDS;
-
-/// Bytes of distinct text that are enough for one batch.
-const ENOUGH: usize = 1 << 20;
+use crate::config::defaults::{BATCH_RECORDS, PACKED_TEXT};
 
 #[derive(Debug, Default)]
 pub(super) struct Intake {
@@ -37,7 +34,7 @@ struct State {
 
 impl State {
     fn is_full(&self) -> bool {
-        self.builder.len() >= BATCH_RECORDS || self.builder.text_len() >= ENOUGH
+        self.builder.len() >= BATCH_RECORDS || self.builder.text_len() >= PACKED_TEXT
     }
 }
 
@@ -211,7 +208,7 @@ mod tests {
     #[tokio::test]
     async fn calls_that_wait_end_when_it_is_closed() {
         let intake = Intake::default();
-        let long = EventMetrics { task_id: "x".repeat(ENOUGH), ..event() };
+        let long = EventMetrics { task_id: "x".repeat(PACKED_TEXT), ..event() };
         let record = MetricsRef::Event(long.as_ref());
         intake.offer(&record).unwrap();
         let mut waiting = Box::pin(intake.take(&record));

@@ -235,7 +235,7 @@ impl Leg {
     /// Where it is scraped.
     pub(super) async fn listening(&self) -> Option<SocketAddr> {
         match self.body.read().await.as_ref() {
-            Some(Body::Own(pipeline)) => pipeline.listening().first().map(|(_, address)| *address),
+            Some(Body::Own(pipeline)) => pipeline.listening().next().map(|(_, address)| address),
             _ => None,
         }
     }

@@ -6,7 +6,7 @@ use super::exit::Exit;
 use super::overview::{front, is_scraped, told};
 use super::terminal::{self, Terminal};
 use super::{online, snippets, start};
-use crate::config::{Checked, ConfigError, Problem, Publisher};
+use crate::config::{Checked, ConfigError, Location, Problem, Publisher};
 use crate::egress::Secrets;
 use crate::pipeline::{Prepared, Workshop};
 
@@ -50,7 +50,8 @@ pub(super) struct Check {
     /// Short for --print scrape-config: what goes into prometheus.yml
     #[arg(long)]
     print_scrape_config: bool,
-    /// Print the text of this publisher, where several have one of that name
+    /// Print the text of this publisher, where several have one of that name; of one that is split, NAME is all of it
+    /// and NAME/PART one part
     #[arg(long, value_name = "NAME", requires = "snippet")]
     publisher: Option<String>,
 }
@@ -60,10 +61,11 @@ impl Check {
         let config = start::config(self.config.as_deref())?;
         let workshop = start::workshop()?;
         let runtime = start::runtime()?;
-        let config = runtime.block_on(workshop.split(&config));
         if let Some(name) = self.snippet() {
             return runtime.block_on(snippets::print(&config, &workshop, name, self.publisher.as_deref(), terminal));
         }
+        let written = config;
+        let config = runtime.block_on(workshop.split(&written));
         let prepared = runtime.block_on(prepare(&config, &workshop))?;
         let answers = if self.online { runtime.block_on(online::ask(&prepared)) } else { Vec::new() };
         let paint = terminal.stdout_paint();
@@ -73,7 +75,7 @@ impl Check {
             text += &answers.get(index).map(|answers| online::told(answers, paint)).unwrap_or_default();
         }
         terminal::print(text)?;
-        written_out(&config, terminal);
+        written_out(&written, terminal);
         unused(&config, &prepared, terminal);
         Ok(Exit::undelivered_if(online::complain(&config, &answers, terminal)))
     }
@@ -122,10 +124,23 @@ async fn prepare(config: &Checked, workshop: &Workshop) -> Result<Vec<Prepared>,
             Err(problem) => problems.push(start::told(config, index, &problem)),
         }
     }
+    told_once(&mut problems);
     if problems.is_empty() {
         problems = clashes(config, &prepared);
     }
     if problems.is_empty() { Ok(prepared) } else { Err(ConfigError::Invalid(problems)) }
+}
+
+/// What is wrong with all parts of a publisher that is split is told of the first.
+fn told_once(problems: &mut Vec<Problem>) {
+    let mut told: Vec<(Location, String)> = Vec::new();
+    problems.retain(|problem| {
+        let Some(location) = problem.location.clone() else { return true };
+        let this = (location, problem.message.clone());
+        let is_new = !told.contains(&this);
+        told.push(this);
+        is_new
+    });
 }
 
 /// Publishers that cannot be scraped because others listen there.

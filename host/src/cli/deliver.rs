@@ -56,13 +56,13 @@ async fn deliver(
 ) -> anyhow::Result<Exit> {
     let stop = signals::first(|| tracing::warn!("stopping: no more is read, what was read is delivered"))?;
     let total: Option<u64> = inputs.inputs.iter().map(|input| input.size).sum();
-    let mut pipeline = tokio::select! {
+    let (mut pipeline, _workshop) = tokio::select! {
         started = start::pipeline(config, Scrapes::Off) => started?,
         () = stop.cancelled() => return Ok(Exit::Undelivered),
     };
-    let textfiles = textfile::assign(textfiles, pipeline.scraped())?;
+    let textfiles = textfile::assign(textfiles, &pipeline.scraped())?;
     if !pipeline.queue().is_durable() {
-        textfile::warn_of_lost_metrics(&textfiles, pipeline.scraped());
+        textfile::warn_of_lost_metrics(&textfiles, &pipeline.scraped());
     }
     let started = Instant::now();
     let bar = progress::bar(terminal, total);

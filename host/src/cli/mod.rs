@@ -26,6 +26,7 @@ mod progress;
 mod publish;
 mod queue;
 mod refused;
+mod reload;
 mod resume;
 mod run;
 mod schema;

@@ -8,10 +8,12 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 use super::exit::Exit;
+use super::reload::Watched;
 use super::summary::reason;
 use super::{signals, start};
-use crate::config::{Checked, show_time};
-use crate::pipeline::{Patience, Pipeline, Report, Scrapes, listen_advice};
+use crate::config::Checked;
+use crate::pipeline::{Patience, Report, Scrapes, listen_advice};
+use crate::queue::Queue;
 use crate::source;
 
 /// How long senders that are being answered may take when it ends.
@@ -56,30 +58,55 @@ impl Run {
         if self.config.is_none() && Path::new(start::USUAL_NAME).is_file() {
             tracing::warn!("there is a {0} here, which is not used: -c {0} uses it", start::USUAL_NAME);
         }
-        start::runtime()?.block_on(serve(&config))
+        start::runtime()?.block_on(serve(&config, self.config.as_deref()))
     }
 }
 
-async fn serve(config: &Checked) -> anyhow::Result<Exit> {
-    let patience = show_time(config.drain_timeout);
-    let stop = signals::first(move || {
+async fn serve(config: &Checked, path: Option<&Path>) -> anyhow::Result<Exit> {
+    let stop = signals::first(|| {
         tracing::info!(
-            "stopping: no more records are taken, what is queued is delivered, for up to {patience}; \
+            "stopping: no more records are taken, what is queued is delivered, for up to drain_timeout; \
              a second signal gives it up"
         );
     })?;
+    let mut hangups = signals::Hangups::new()?;
     let listener = listen(config).await?;
     let address = listener.local_addr()?;
-    let mut pipeline = tokio::select! {
+    let (mut pipeline, workshop) = tokio::select! {
         started = start::pipeline(config, Scrapes::Served) => started?,
         () = stop.cancelled() => return Ok(Exit::Clean),
     };
     tracing::info!("records at http://{address}/v1/records");
-    take_records(listener, &pipeline, config, &stop).await?;
-    let reports = pipeline.drain(Patience::InAll(config.drain_timeout)).await;
+    let mut watched = path.map(|path| Watched::new(path, config));
+    let mut taking = tokio::spawn(take_records(listener, pipeline.queue().clone(), config.clone(), stop.clone()));
+    loop {
+        tokio::select! {
+            taken = &mut taking => break taken.context("taking records ended in a fault of metricast's own")??,
+            () = changed(watched.as_ref(), &mut hangups) => match &mut watched {
+                Some(watched) => watched.reload(&mut pipeline, &workshop).await,
+                None => tracing::warn!("there is no config file to read again: `metricast run -c FILE` has one"),
+            },
+        }
+    }
+    let patience = watched.map_or(config.drain_timeout, |watched| watched.drain_timeout());
+    let reports = pipeline.drain(Patience::InAll(patience)).await;
     pipeline.end().await;
     reports.iter().for_each(tell);
     Ok(Exit::undelivered_if(reports.iter().any(Report::fell_short)))
+}
+
+/// Waits until the config is to be read again.
+async fn changed(watched: Option<&Watched>, hangups: &mut signals::Hangups) {
+    let file_changed = async {
+        match watched {
+            Some(watched) => watched.changed().await,
+            None => std::future::pending().await,
+        }
+    };
+    tokio::select! {
+        () = hangups.next() => {}
+        () = file_changed => {}
+    }
 }
 
 async fn listen(config: &Checked) -> anyhow::Result<TcpListener> {
@@ -94,13 +121,12 @@ async fn listen(config: &Checked) -> anyhow::Result<TcpListener> {
 /// Serves until a signal, and then until those that are being answered have their answer.
 async fn take_records(
     listener: TcpListener,
-    pipeline: &Pipeline,
-    config: &Checked,
-    stop: &CancellationToken,
+    queue: Queue,
+    config: Checked,
+    stop: CancellationToken,
 ) -> anyhow::Result<()> {
     let ingest = &config.ingest;
     let stopped = stop.clone().cancelled_owned();
-    let queue = pipeline.queue().clone();
     let serving = source::http::serve(listener, queue, ingest.max_body, config.queue.when_full, stopped);
     let long_enough = async {
         stop.cancelled().await;

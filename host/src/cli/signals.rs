@@ -31,6 +31,34 @@ pub(super) fn first(tell: impl FnOnce() + Send + 'static) -> io::Result<Cancella
     Ok(token)
 }
 
+/// SIGHUP: a config is to be read again.
+pub(super) struct Hangups(#[cfg(unix)] tokio::signal::unix::Signal);
+
+impl Hangups {
+    /// # Errors
+    /// If the system takes no signal handlers.
+    #[cfg(unix)]
+    pub(super) fn new() -> io::Result<Self> {
+        tokio::signal::unix::signal(tokio::signal::unix::SignalKind::hangup()).map(Self)
+    }
+
+    #[cfg(unix)]
+    pub(super) async fn next(&mut self) {
+        self.0.recv().await;
+    }
+
+    #[cfg(not(unix))]
+    #[expect(clippy::unnecessary_wraps, reason = "as on Unix")]
+    pub(super) fn new() -> io::Result<Self> {
+        Ok(Self())
+    }
+
+    #[cfg(not(unix))]
+    pub(super) async fn next(&mut self) {
+        std::future::pending().await
+    }
+}
+
 #[cfg(unix)]
 struct Signals {
     interrupt: tokio::signal::unix::Signal,

@@ -48,15 +48,22 @@ pub(super) async fn print(
     Ok(Exit::Clean)
 }
 
-/// Every publisher that is asked for, with its texts.
+/// Every publisher that is asked for, with its texts: as it is written, or one part of it.
 async fn snippets(
     config: &Checked,
     workshop: &Workshop,
     wanted: Option<&str>,
 ) -> anyhow::Result<Vec<(String, Vec<Snippet>)>> {
-    let names = || config.publishers.iter().map(|publisher| publisher.name.clone()).collect();
-    if let Some(name) = wanted.filter(|name| config.publishers.iter().all(|publisher| publisher.name != *name)) {
-        return Err(SnippetError::NoPublisher { name: name.to_owned(), names: names() }.into());
+    let has = |config: &Checked, name: &str| config.publishers.iter().any(|publisher| publisher.name == name);
+    let mut config = config;
+    let split;
+    if let Some(name) = wanted.filter(|name| !has(config, name)) {
+        split = workshop.split(config).await;
+        if !has(&split, name) {
+            let names = config.publishers.iter().map(|publisher| publisher.name.clone()).collect();
+            return Err(SnippetError::NoPublisher { name: name.to_owned(), names }.into());
+        }
+        config = &split;
     }
     let (mut all, mut problems) = (Vec::new(), Vec::new());
     for (index, publisher) in config.publishers.iter().enumerate() {

@@ -27,17 +27,22 @@ pub(super) fn runtime() -> std::io::Result<tokio::runtime::Runtime> {
     tokio::runtime::Builder::new_multi_thread().enable_all().build()
 }
 
-/// Opens the publishers of a config.
-pub(super) async fn pipeline(config: &Checked, scrapes: Scrapes) -> anyhow::Result<Pipeline> {
+/// Opens the publishers of a config; the workshop is for those that come later.
+pub(super) async fn pipeline(config: &Checked, scrapes: Scrapes) -> anyhow::Result<(Pipeline, Workshop)> {
     let workshop = workshop()?;
     let config = workshop.split(config).await;
     let started = Pipeline::start(&config, &workshop, scrapes).await;
-    started.map_err(|error| match error {
+    Ok((started.map_err(|error| failed(&config, error))?, workshop))
+}
+
+/// Points at what is wrong with a config that cannot be run.
+pub(super) fn failed(config: &Checked, error: StartError) -> anyhow::Error {
+    match error {
         StartError::Publisher { publisher, problem } => {
-            anyhow::Error::from(ConfigError::Invalid(vec![told(&config, publisher, &problem)]))
+            ConfigError::Invalid(vec![told(config, publisher, &problem)]).into()
         }
         StartError::Queue(error) => error.into(),
-    })
+    }
 }
 
 /// Points what is wrong with a publisher at its place in the config.

@@ -24,6 +24,9 @@ pub const MAX_DEAD_LETTERS: usize = 100_000;
 pub const SCRAPE_LISTEN: SocketAddr = SocketAddr::new(LOOPBACK, 9464);
 /// `publishers.batch.max_records`.
 pub const BATCH_RECORDS: usize = 1_000;
+/// Bytes of distinct text at which what takes records in hands a batch over, though it has fewer than
+/// [`BATCH_RECORDS`].
+pub const PACKED_TEXT: usize = 1 << 20;
 /// `publishers.batch.max_bytes`.
 pub const BATCH_BYTES: usize = 4 << 20;
 /// `publishers.batch.max_age`.

@@ -8,6 +8,7 @@ use toml::de::{DeTable, DeValue};
 
 use super::problem::{Problem, Source};
 use super::units;
+use crate::spelling;
 
 /// A value with its place in the file.
 #[derive(Debug, Clone)]
@@ -261,12 +262,7 @@ pub(super) fn join(path: &str, key: &str) -> String {
 
 /// `; did you mean …?` if one of the words is near enough to be what was meant, else nothing.
 pub(super) fn nearest_hint<'w>(word: &str, known: impl Iterator<Item = &'w str>) -> String {
-    const NEAR_ENOUGH: f64 = 0.7;
-    known
-        .map(|candidate| (strsim::jaro_winkler(&word.to_lowercase(), candidate), candidate))
-        .filter(|(likeness, _)| *likeness >= NEAR_ENOUGH)
-        .max_by(|a, b| a.0.total_cmp(&b.0))
-        .map_or_else(String::new, |(_, candidate)| format!("; did you mean `{candidate}`?"))
+    spelling::nearest(word, known).map_or_else(String::new, |candidate| format!("; did you mean `{candidate}`?"))
 }
 
 fn found(value: &DeValue<'_>) -> String {

@@ -35,9 +35,9 @@ impl Assembler {
         &mut self.reader
     }
 
-    /// Batches are handed over as they come: nothing is gained by waiting for more.
-    pub(super) fn wait_for_nothing(&mut self) {
-        self.limits.max_age = std::time::Duration::ZERO;
+    /// Of the batches to come.
+    pub(super) fn set_limits(&mut self, limits: Batching) {
+        self.limits = limits;
     }
 
     /// The next batch, or none at the queue's end. Cancel safe.

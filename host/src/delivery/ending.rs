@@ -10,14 +10,13 @@ use super::sandbox::Opener;
 use super::saving::SNAPSHOT_AFTER;
 use super::slot::Slot;
 use super::trouble::Halt;
-use crate::plugin::Profile;
 
 /// One whose delivery is told to end is waited for so long.
 const LAST_COMMIT: Duration = Duration::from_secs(2);
 
 impl<O: Opener> Leg<O> {
-    pub(super) async fn finish(&mut self, profile: &Profile) -> Result<(), Halt> {
-        if profile.stateful {
+    pub(super) async fn finish(&mut self) -> Result<(), Halt> {
+        if self.profile.stateful {
             self.save_the_last().await?;
         } else {
             self.commit_the_last().await;
@@ -29,14 +28,16 @@ impl<O: Opener> Leg<O> {
         }
         drop(closing);
         outcome?;
-        if profile.stateful && !self.save().await? {
+        if self.profile.stateful && !self.save().await? {
             tracing::warn!(publisher = self.status.name(), "its state after the end could not be saved");
         }
-        if !profile.stateful {
+        if !self.profile.stateful {
             // What it gave up at its end.
             self.keep_what_is_answered().await;
         }
-        self.ended_well().await;
+        if self.left.is_empty() {
+            self.ended_well().await;
+        }
         Ok(())
     }
 
@@ -86,7 +87,7 @@ impl<O: Opener> Leg<O> {
         if !self.ledger.is_durable() {
             return;
         }
-        let cursor = if self.stateful { self.keeping.kept() } else { self.answered };
+        let cursor = if self.profile.stateful { self.keeping.kept() } else { self.answered };
         if let Ok(outcome) = timeout(LAST_COMMIT, self.ledger.commit(cursor, None)).await {
             self.committed(cursor, outcome);
         }

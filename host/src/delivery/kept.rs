@@ -13,7 +13,7 @@ use crate::plugin::{CallError, Receipt, Saved};
 /// Failed tries in a row to take a snapshot or to restore one, after which a person is needed.
 const TRIES: u32 = 5;
 
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(super) struct Kept {
     saved: Option<Saved>,
     since: Vec<Arc<Batch>>,

@@ -82,6 +82,12 @@ impl Ledger {
         committed
     }
 
+    /// Those that wait go with another one's commits.
+    pub(super) fn move_letters_to(&self, other: &Self) {
+        let letters = std::mem::take(&mut *self.letters());
+        other.letters().extend(letters);
+    }
+
     fn letters(&self) -> MutexGuard<'_, Vec<Letter>> {
         // What stands behind it is whole at every point.
         self.letters.lock().unwrap_or_else(PoisonError::into_inner)

@@ -3,7 +3,8 @@
 //! Whatever takes time is a [`Work`] that a slot is lent for, so that one that hangs holds up nobody else. What is due
 //! (a flush, a snapshot, opening an instance that was lost) comes before the next batch. How it ends is in `ending`.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, VecDeque};
+use std::num::NonZeroU32;
 use std::panic::AssertUnwindSafe;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -14,7 +15,7 @@ use futures::future::BoxFuture;
 use futures::stream::{FuturesUnordered, StreamExt as _};
 use metricast_records::Batch;
 use metricast_store::meta::MetaError;
-use tokio::sync::{Notify, watch};
+use tokio::sync::{Notify, mpsc, watch};
 use tokio::time::{Instant, sleep, sleep_until};
 
 use super::assemble::Assembler;
@@ -27,19 +28,21 @@ use super::sandbox::Opener;
 use super::saving::Saving;
 use super::slot::Slot;
 use super::status::Status;
+use super::swap::Change;
 use super::trouble::Halt;
 use super::watermark::Watermark;
 use super::{Opened, Settings};
-use crate::config::Batching;
-use crate::plugin::{CallError, Profile, Saved};
+use crate::plugin::{Profile, Saved};
 use crate::queue::{Entry, Reader};
 
 /// How often it is said again that a delivery has halted.
 const REMINDER: Duration = Duration::from_mins(10);
 /// What is to last before anything goes on is tried again after so long.
 pub(super) const KEEP_AGAIN: Duration = Duration::from_secs(1);
-/// No record waits longer for others, whatever the config says: times beyond what a clock can add up are of no use.
-const LONGEST_AGE: Duration = Duration::from_hours(365 * 24);
+
+/// A publisher that no instance has told of.
+const UNKNOWN: Profile =
+    Profile { stateful: false, max_instances: NonZeroU32::MIN, flush_interval: None, scrapes: false };
 
 /// How a delivery is seen and stopped.
 pub(super) struct Channels<S> {
@@ -55,18 +58,18 @@ pub(super) struct Channels<S> {
 }
 
 pub(super) struct Leg<O: Opener> {
-    opener: Arc<O>,
+    pub(super) opener: Arc<O>,
     pub(super) assembler: Assembler,
-    settings: Settings,
+    pub(super) settings: Settings,
     pub(super) status: Arc<Status>,
-    channels: Channels<O::Sandbox>,
+    pub(super) channels: Channels<O::Sandbox>,
     pub(super) idle: Vec<Slot<O>>,
-    slots: u32,
-    watermark: Watermark,
+    pub(super) slots: u32,
+    pub(super) watermark: Watermark,
     /// The offset below which every record is answered for.
     pub(super) answered: u64,
     /// The end of what was there at the start: an instance with state shows nothing before it has all of that.
-    backlog_to: u64,
+    pub(super) backlog_to: u64,
     /// What was handed over before the start is handed over again up to here.
     repeats_to: u64,
     /// Records that no instance may see again.
@@ -75,19 +78,26 @@ pub(super) struct Leg<O: Opener> {
     /// How far the cursor is that lasts.
     pub(super) keeping: Keeping,
     pub(super) saving: Saving,
-    breaker: Arc<Breaker>,
-    /// Its plugin keeps state, as far as is known.
-    pub(super) stateful: bool,
-    flush_interval: Option<Duration>,
-    flush_at: Option<Instant>,
-    flushes: watch::Sender<u64>,
+    pub(super) breaker: Arc<Breaker>,
+    /// What its publisher is like, as far as is known.
+    pub(super) profile: Profile,
+    changes: mpsc::Receiver<Change<O>>,
+    /// What is to be done as soon as nothing is under way.
+    change: Option<Change<O>>,
+    /// Turns true when what is under way is to come to a stop.
+    pub(super) interrupt: watch::Sender<bool>,
+    /// What came to a stop before it was answered for.
+    pub(super) left: VecDeque<(Entry, VecDeque<Piece>)>,
+    pub(super) flush_interval: Option<Duration>,
+    pub(super) flush_at: Option<Instant>,
+    pub(super) flushes: watch::Sender<u64>,
     /// The instance that is scraped may be dead.
     is_lost: bool,
 }
 
 /// What a slot is lent for.
 enum Work {
-    Deliver(Entry),
+    Deliver(Entry, VecDeque<Piece>),
     Save,
     Flush,
     Revive,
@@ -95,7 +105,7 @@ enum Work {
 
 /// What has come to its end.
 enum Finished<O: Opener> {
-    Deliver(Slot<O>, Entry, Result<(), Halt>),
+    Deliver(Slot<O>, Entry, Result<VecDeque<Piece>, Halt>),
     Save(Slot<O>, Result<Option<Saved>, Halt>),
     Upkeep(Slot<O>, Result<(), Halt>),
     Commit(u64, Result<(), MetaError>),
@@ -110,8 +120,8 @@ impl<O: Opener> Leg<O> {
         settings: Settings,
         status: Arc<Status>,
         channels: Channels<O::Sandbox>,
+        changes: mpsc::Receiver<Change<O>>,
     ) -> Self {
-        let max_age = settings.batching.max_age.min(LONGEST_AGE);
         let saving = Saving::new(settings.max_unsaved);
         let breaker = Breaker::new(Backoff::new(&settings.retry, fastrand::Rng::new()));
         let ledger = Ledger::new(reader.committer(), status.name(), &opener.plugin());
@@ -124,7 +134,7 @@ impl<O: Opener> Leg<O> {
             skipped: reader.skipped(),
             ledger: Arc::new(ledger),
             keeping: Keeping::new(backlog.start),
-            assembler: Assembler::new(reader, Batching { max_age, ..settings.batching.clone() }),
+            assembler: Assembler::new(reader, settings.batching.clone()),
             settings,
             status,
             channels,
@@ -133,7 +143,11 @@ impl<O: Opener> Leg<O> {
             watermark: Watermark::from(backlog.start),
             saving,
             breaker,
-            stateful: false,
+            profile: UNKNOWN,
+            changes,
+            change: None,
+            interrupt: watch::Sender::new(false),
+            left: VecDeque::new(),
             flush_interval: None,
             flush_at: None,
             flushes: watch::Sender::new(0),
@@ -190,22 +204,30 @@ impl<O: Opener> Leg<O> {
     }
 
     async fn deliver_all(&mut self) -> Result<(), Halt> {
-        let profile = self.open_first().await?;
+        self.open_first().await?;
         self.begin_lastingly().await;
-        let instances = if profile.stateful { 1 } else { profile.max_instances.get().min(self.settings.max_instances) };
-        self.flush_interval = profile.flush_interval;
-        self.show_when_caught_up(&profile);
+        self.show_when_caught_up();
         let (lost, flush) = (Arc::clone(&self.channels.lost), Arc::clone(&self.channels.flush));
         let mut under_way: UnderWay<O> = FuturesUnordered::new();
         let mut ended = false;
-        while !(ended && under_way.is_empty()) {
-            self.begin_what_is_due(&profile, &mut under_way);
-            let free = !ended && (!self.idle.is_empty() || self.slots < instances) && !self.ledger.is_full();
+        while !(ended && under_way.is_empty() && self.left.is_empty()) {
+            if under_way.is_empty()
+                && let Some(change) = self.change.take()
+            {
+                self.interrupt.send_replace(false);
+                match change {
+                    Change::Swap(swap) => self.swap(*swap).await?,
+                    Change::Retire => break,
+                }
+            }
+            self.begin_what_is_due(&mut under_way);
+            let free = !ended && self.is_free();
             let wake_at = self.wake_at();
             tokio::select! {
-                Some(finished) = under_way.next() => self.take_back(finished, &profile, &mut under_way)?,
+                Some(finished) = under_way.next() => self.take_back(finished, &mut under_way)?,
+                Some(change) = self.changes.recv(), if self.change.is_none() => self.interrupt_for(change),
                 entry = self.assembler.next(), if free => match entry {
-                    Some(entry) => self.hand_over(entry, &profile, &mut under_way),
+                    Some(entry) => self.hand_over(entry, &mut under_way),
                     None => ended = true,
                 },
                 () = at(wake_at), if wake_at.is_some() => {}
@@ -213,105 +235,54 @@ impl<O: Opener> Leg<O> {
                 () = flush.notified() => self.flush_at = self.flush_at.map(|_| Instant::now()),
             }
         }
-        self.finish(&profile).await
+        self.finish().await
     }
 
-    /// From now on records may be handed over that no cursor tells of.
-    async fn begin_lastingly(&mut self) {
-        while let Err(error) = self.ledger.begin().await {
-            self.status.not_kept(&error.to_string());
-            sleep(KEEP_AGAIN).await;
-        }
-        self.status.kept();
-    }
-
-    /// An instance with state is scraped and flushed only when it has all that it had before.
-    fn show_when_caught_up(&mut self, profile: &Profile) {
-        if self.status.is_caught_up() || (profile.stateful && self.answered < self.backlog_to) {
-            return;
-        }
-        let Some(slot) = self.idle.first_mut() else { return };
-        slot.show(self.channels.current.clone());
-        self.status.caught_up();
-        self.flush_at = self.next_flush();
-    }
-
-    /// Opens the first instance and tells how that went, at the first try and when it succeeds.
-    async fn open_first(&mut self) -> Result<Profile, Halt> {
-        let saved = self.assembler.reader().saved();
-        self.stateful = saved.is_some();
-        let mut slot = self.new_slot().from(saved, self.answered, self.settings.reset_state);
-        let profile = loop {
-            match slot.try_open().await? {
-                Ok(profile) => break profile,
-                Err(error) => {
-                    self.tell_first_failure(&error)?;
-                    slot.pause_after(&error).await;
-                    self.give_up_old(&slot, &error).await;
-                }
-            }
-        };
-        self.status.running();
-        self.channels.opened.send_replace(Opened::Yes(profile));
-        if profile.scrapes {
-            self.assembler.wait_for_nothing();
-        }
-        self.stateful = profile.stateful;
-        self.assembler.reader().is_stateful(profile.stateful);
-        self.idle.push(slot);
-        Ok(profile)
-    }
-
-    /// Only the first try can show that the config is of no use: after that a person may be putting things right.
-    fn tell_first_failure(&self, error: &CallError) -> Result<(), Halt> {
-        if *self.channels.opened.borrow() != Opened::NotYet {
-            return Ok(());
-        }
-        if let Some(halt) = Halt::of_first_open(error) {
-            return Err(halt);
-        }
-        self.channels.opened.send_replace(Opened::Later(error.to_string()));
-        Ok(())
-    }
-
-    /// Records that become too old while there is no instance to bring them to.
-    async fn give_up_old(&mut self, slot: &Slot<O>, error: &CallError) {
-        let reader = self.assembler.reader_mut();
-        while let Some(entry) = reader.next_if(|batch| slot.is_too_old(batch)).await {
-            slot.within_age(&Piece::new(Arc::clone(&entry.batch)), &error.to_string());
-            self.answered = entry.next;
-            reader.release(entry.next);
-        }
-        self.watermark = Watermark::from(self.answered);
-        self.keep_what_is_answered().await;
-    }
-
-    fn new_slot(&mut self) -> Slot<O> {
+    pub(super) fn new_slot(&mut self) -> Slot<O> {
         self.slots += 1;
         let flushes = self.flushes.subscribe();
         let (status, ledger) = (Arc::clone(&self.status), Arc::clone(&self.ledger));
-        let breaker = Arc::clone(&self.breaker);
-        Slot::new(Arc::clone(&self.opener), &self.settings.retry, breaker, status, ledger, flushes)
+        let (breaker, interrupted) = (Arc::clone(&self.breaker), self.interrupt.subscribe());
+        Slot::new(Arc::clone(&self.opener), &self.settings.retry, breaker, status, ledger, flushes, interrupted)
     }
 
-    fn next_flush(&self) -> Option<Instant> {
+    pub(super) fn next_flush(&self) -> Option<Instant> {
         self.flush_interval.map(|interval| Instant::now() + interval)
     }
 
-    /// Lends the idle slots for what is due, and commits.
-    fn begin_what_is_due(&mut self, profile: &Profile, under_way: &mut UnderWay<O>) {
+    fn is_free(&self) -> bool {
+        let Profile { stateful, max_instances, .. } = self.profile;
+        let instances = if stateful { 1 } else { max_instances.get().min(self.settings.max_instances) };
+        let has_slot = !self.idle.is_empty() || self.slots < instances;
+        has_slot && self.left.is_empty() && self.change.is_none() && !self.ledger.is_full()
+    }
+
+    /// What is under way comes to a stop, so that nothing waits for a backend that is away.
+    fn interrupt_for(&mut self, change: Change<O>) {
+        self.interrupt.send_replace(true);
+        self.change = Some(change);
+    }
+
+    /// Lends the idle slots for what is due or was left, and commits.
+    fn begin_what_is_due(&mut self, under_way: &mut UnderWay<O>) {
         let now = Instant::now();
         if self.flush_at.is_some_and(|at| at <= now) {
             self.flush_at = self.next_flush();
             self.flushes.send_modify(|flushes| *flushes += 1);
         }
         for slot in std::mem::take(&mut self.idle) {
-            match self.due(&slot, now) {
+            match self.due(&slot, now).filter(|_| self.change.is_none()) {
                 Some(work) => self.begin(slot, work, under_way),
                 None => self.idle.push(slot),
             }
         }
-        if !profile.stateful && self.keeping.due_at().is_some_and(|at| at <= now) {
+        while self.change.is_none()
+            && let Some(slot) = self.idle.pop_if(|_| !self.left.is_empty())
+            && let Some((entry, pieces)) = self.left.pop_front()
+        {
+            self.begin(slot, Work::Deliver(entry, pieces), under_way);
+        }
+        if !self.profile.stateful && self.keeping.due_at().is_some_and(|at| at <= now) {
             self.commit(self.answered, None, under_way);
         }
     }
@@ -343,18 +314,19 @@ impl<O: Opener> Leg<O> {
         revive_at.chain(save_at).chain(self.keeping.due_at()).chain(self.flush_at).min()
     }
 
-    fn hand_over(&mut self, entry: Entry, profile: &Profile, under_way: &mut UnderWay<O>) {
+    fn hand_over(&mut self, entry: Entry, under_way: &mut UnderWay<O>) {
         let received = entry.batch.received().iter().copied().fold(f64::INFINITY, f64::min);
         self.watermark.begin(entry.first, entry.next, received);
         self.status.set_oldest(self.watermark.oldest());
         let entry = self.marked(self.without_skipped(entry));
         self.status.pass(entry.next - entry.first - entry.batch.len() as u64);
         if entry.batch.is_empty() {
-            self.answered_for(&entry, profile);
+            self.answered_for(&entry);
             return;
         }
         let slot = self.idle.pop().unwrap_or_else(|| self.new_slot());
-        self.begin(slot, Work::Deliver(entry), under_way);
+        let pieces = VecDeque::from([Piece::new(Arc::clone(&entry.batch))]);
+        self.begin(slot, Work::Deliver(entry, pieces), under_way);
     }
 
     fn without_skipped(&self, entry: Entry) -> Entry {
@@ -379,8 +351,8 @@ impl<O: Opener> Leg<O> {
         let answered = self.answered;
         let doing = async move {
             match work {
-                Work::Deliver(entry) => {
-                    let outcome = slot.deliver(Arc::clone(&entry.batch)).await;
+                Work::Deliver(entry, pieces) => {
+                    let outcome = slot.deliver(&entry.batch, pieces).await;
                     Finished::Deliver(slot, entry, outcome)
                 }
                 Work::Save => {
@@ -400,15 +372,19 @@ impl<O: Opener> Leg<O> {
         under_way.push(doing.boxed());
     }
 
-    fn take_back(&mut self, finished: Finished<O>, profile: &Profile, under_way: &mut UnderWay<O>) -> Result<(), Halt> {
+    fn take_back(&mut self, finished: Finished<O>, under_way: &mut UnderWay<O>) -> Result<(), Halt> {
         match finished {
             Finished::Deliver(slot, entry, outcome) => {
                 self.idle.push(slot);
-                outcome?;
-                if profile.stateful {
+                let left = outcome?;
+                if self.profile.stateful {
                     self.saving.took(entry.batch.byte_len(), Instant::now());
                 }
-                self.answered_for(&entry, profile);
+                if left.is_empty() {
+                    self.answered_for(&entry);
+                } else {
+                    self.left.push_back((entry, left));
+                }
             }
             Finished::Save(slot, outcome) => {
                 self.idle.push(slot);
@@ -429,14 +405,14 @@ impl<O: Opener> Leg<O> {
         Ok(())
     }
 
-    fn answered_for(&mut self, entry: &Entry, profile: &Profile) {
+    fn answered_for(&mut self, entry: &Entry) {
         self.answered = self.watermark.done(entry.first);
         self.status.set_oldest(self.watermark.oldest());
-        if !profile.stateful {
+        if !self.profile.stateful {
             self.assembler.reader().release(self.answered);
             self.keeping.moved(self.answered, self.ledger.is_durable());
         }
-        self.show_when_caught_up(profile);
+        self.show_when_caught_up();
     }
 
     /// The cursor of a stateful plugin moves with its snapshot, which has just been taken.
@@ -454,7 +430,7 @@ impl<O: Opener> Leg<O> {
             }
             Err(error) => {
                 self.keeping.failed();
-                if self.stateful {
+                if self.profile.stateful {
                     self.saving.failed(Instant::now());
                 }
                 self.status.not_kept(&error.to_string());

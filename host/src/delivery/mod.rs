@@ -26,6 +26,7 @@ mod keeping;
 mod kept;
 mod ledger;
 mod leg;
+mod opening;
 mod poison;
 mod receipt;
 mod retry;
@@ -33,6 +34,7 @@ pub(crate) mod sandbox;
 mod saving;
 mod slot;
 mod status;
+mod swap;
 mod trouble;
 mod upkeep;
 mod watermark;
@@ -46,7 +48,8 @@ use std::sync::Arc;
 
 use futures::FutureExt as _;
 use futures::future::BoxFuture;
-use tokio::sync::{Notify, watch};
+use swap::{Change, Swap};
+use tokio::sync::{Notify, mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
 
 pub use sandbox::{Opener, Sandbox};
@@ -85,40 +88,76 @@ pub enum Opened {
     Never(Halt),
 }
 
+/// Why a delivery goes on as it was.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum SwapError {
+    /// The plugin is not to be opened so.
+    #[error("{0}")]
+    Refused(String),
+    /// A state cannot become none, nor none a state.
+    #[error(
+        "its plugin {}: a publisher keeps its place under its name, give this one another",
+        if *.stateful { "keeps state, and the one before did not" } else { "keeps no state, and the one before did" }
+    )]
+    OtherKind {
+        /// The new one keeps state.
+        stateful: bool,
+    },
+    /// Its state could not be committed.
+    #[error("its state could not be kept: {0}")]
+    Unkept(String),
+    /// It is ending, or has ended.
+    #[error("it has ended")]
+    Ended,
+}
+
+/// A swap that can be done.
+#[derive(Debug)]
+pub struct Ready {
+    go: oneshot::Sender<()>,
+    done: oneshot::Receiver<Result<(), SwapError>>,
+}
+
+impl Ready {
+    /// Does it.
+    ///
+    /// # Errors
+    /// [`SwapError::Unkept`] where nothing has changed after all.
+    pub async fn go(self) -> Result<(), SwapError> {
+        self.go.send(()).map_err(|()| SwapError::Ended)?;
+        self.done.await.unwrap_or(Err(SwapError::Ended))
+    }
+}
+
 /// A running delivery. It ends when its queue is closed and read to the end, or when it is told to stop or dropped. One
 /// that halted holds its place in the queue till then.
 #[derive(Debug)]
-pub struct Delivery<S> {
+pub struct Delivery<O: Opener> {
     began_at: u64,
     status: Arc<Status>,
     opened: watch::Receiver<Opened>,
-    current: watch::Receiver<Option<S>>,
+    current: watch::Receiver<Option<O::Sandbox>>,
     stop: watch::Sender<bool>,
     over: watch::Receiver<bool>,
     lost: Arc<Notify>,
     flush: Arc<Notify>,
+    changes: mpsc::Sender<Change<O>>,
     task: JoinHandle<()>,
 }
 
-impl<S: Sandbox> Delivery<S> {
+impl<O: Opener> Delivery<O> {
     /// Starts delivering what `reader` reads.
-    pub fn start<O>(name: &str, opener: O, reader: Reader, settings: Settings, runtime: &PluginRuntime) -> Self
-    where
-        O: Opener<Sandbox = S>,
-    {
+    pub fn start(name: &str, opener: O, reader: Reader, settings: Settings, runtime: &PluginRuntime) -> Self {
         Self::start_on(name, opener, reader, settings, |leg| runtime.spawn(leg))
     }
 
-    pub(crate) fn start_on<O>(
+    pub(crate) fn start_on(
         name: &str,
         opener: O,
         reader: Reader,
         settings: Settings,
         spawn: impl FnOnce(BoxFuture<'static, ()>) -> JoinHandle<()>,
-    ) -> Self
-    where
-        O: Opener<Sandbox = S>,
-    {
+    ) -> Self {
         let status = Arc::new(Status::new(name));
         let began_at = reader.backlog().start;
         let (tell_outcome, outcome) = watch::channel(Opened::NotYet);
@@ -135,9 +174,10 @@ impl<S: Sandbox> Delivery<S> {
             lost: Arc::clone(&lost),
             flush: Arc::clone(&flush),
         };
-        let leg = leg::Leg::new(opener, reader, settings, Arc::clone(&status), channels);
+        let (changes, to_change) = mpsc::channel(1);
+        let leg = leg::Leg::new(opener, reader, settings, Arc::clone(&status), channels, to_change);
         let task = spawn(leg.run().boxed());
-        Self { began_at, status, opened: outcome, current, stop, over, lost, flush, task }
+        Self { began_at, status, opened: outcome, current, stop, over, lost, flush, changes, task }
     }
 
     /// The offset below which every record was answered for when it started.
@@ -150,6 +190,11 @@ impl<S: Sandbox> Delivery<S> {
         &self.status
     }
 
+    /// Whether an instance was ever open.
+    pub fn is_open(&self) -> bool {
+        matches!(*self.opened.borrow(), Opened::Yes(_))
+    }
+
     /// Waits until the first try to open the publisher has an outcome.
     pub async fn opened(&self) -> Opened {
         let mut opened = self.opened.clone();
@@ -158,7 +203,7 @@ impl<S: Sandbox> Delivery<S> {
     }
 
     /// Waits until it is open, however many tries that takes; none where it never comes to that.
-    pub fn profile(&self) -> impl Future<Output = Option<Profile>> + Send + use<S> {
+    pub fn profile(&self) -> impl Future<Output = Option<Profile>> + Send + use<O> {
         let mut opened = self.opened.clone();
         async move {
             let outcome = opened.wait_for(|opened| matches!(opened, Opened::Yes(_) | Opened::Never(_))).await;
@@ -167,7 +212,7 @@ impl<S: Sandbox> Delivery<S> {
     }
 
     /// The instance that answers scrapes: changes when it is replaced, and is none while there is none.
-    pub fn current(&self) -> watch::Receiver<Option<S>> {
+    pub fn current(&self) -> watch::Receiver<Option<O::Sandbox>> {
         self.current.clone()
     }
 
@@ -179,6 +224,27 @@ impl<S: Sandbox> Delivery<S> {
     /// Lets a plugin that sends at an interval send what it holds now.
     pub fn flush_now(&self) {
         self.flush.notify_one();
+    }
+
+    /// Opens another plugin, or the same with other settings, in the place of the one it has, and with its state. What it
+    /// gives is to be [carried out](Ready::go), or dropped: then nothing changes. Meanwhile nothing is delivered.
+    ///
+    /// # Errors
+    /// [`SwapError`]; nothing has changed.
+    pub async fn swap(&self, opener: O, settings: Settings) -> Result<Ready, SwapError> {
+        let (ready, is_ready) = oneshot::channel();
+        let (go, goes) = oneshot::channel();
+        let (done, is_done) = oneshot::channel();
+        let swap = Box::new(Swap { opener, settings, ready, go: goes, done });
+        self.changes.send(Change::Swap(swap)).await.map_err(|_gone| SwapError::Ended)?;
+        is_ready.await.unwrap_or(Err(SwapError::Ended))?;
+        Ok(Ready { go, done: is_done })
+    }
+
+    /// Tells it to end: what it has answered for is kept, its instances are closed, and the rest stays in the queue.
+    pub async fn retire(&self) {
+        // One that has ended needs no telling.
+        let _ = self.changes.send(Change::Retire).await;
     }
 
     /// Tells it to end without delivering the rest.

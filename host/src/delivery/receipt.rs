@@ -16,14 +16,20 @@ use crate::clock;
 use crate::plugin::{CallError, Receipt};
 
 impl<O: Opener> Slot<O> {
-    /// Hands a batch over, and what is left of it, until every record is accepted, rejected or given up.
-    pub(super) async fn deliver(&mut self, batch: Arc<Batch>) -> Result<(), Halt> {
-        let bytes = batch.byte_len();
-        let behind = batch.offsets().iter().max().map_or(0, |last| last + 1);
-        self.handed = (batch.epoch().to_owned(), behind.max(self.handed.1));
-        let mut pieces = VecDeque::from([Piece::new(batch)]);
-        while let Some(mut piece) = pieces.pop_front() {
-            self.may_ask().await;
+    /// Hands the pieces of a batch over, and what is left of them, until every record is accepted, rejected or given up,
+    /// or it is interrupted: it gives back what has no answer then.
+    pub(super) async fn deliver(
+        &mut self,
+        whole: &Batch,
+        mut pieces: VecDeque<Piece>,
+    ) -> Result<VecDeque<Piece>, Halt> {
+        let behind = whole.offsets().iter().max().map_or(0, |last| last + 1);
+        self.handed = (whole.epoch().to_owned(), behind.max(self.handed.1));
+        while !pieces.is_empty() {
+            if !self.may_ask().await {
+                return Ok(pieces);
+            }
+            let Some(mut piece) = pieces.pop_front() else { break };
             if let Err(error) = self.try_open().await? {
                 self.wait_with(piece, &error, &mut pieces).await;
                 continue;
@@ -37,8 +43,8 @@ impl<O: Opener> Slot<O> {
             }
         }
         self.pass = None;
-        self.status.answered(bytes);
-        Ok(())
+        self.status.answered(whole.byte_len());
+        Ok(pieces)
     }
 
     async fn settle(&mut self, piece: &Piece, receipt: Receipt, pieces: &mut VecDeque<Piece>) {
@@ -69,7 +75,8 @@ impl<O: Opener> Slot<O> {
         self.status.doubt(receipt.in_doubt.len() as u64);
         self.status.waiting(&format!("the backend puts records off ({} of {})", rest.len(), batch.len()));
         if is_there {
-            sleep(self.backoff.pause(receipt.retry_after)).await;
+            let pause = self.backoff.pause(receipt.retry_after);
+            self.rest(pause).await;
         } else {
             self.leave_alone(|backoff| backoff.pause(receipt.retry_after));
         }

@@ -25,7 +25,7 @@ pub(super) struct Slot<O: Opener> {
     pub(super) kept: Kept,
     /// The pauses of this place: for an instance that breaks, and for what a busy backend puts off.
     pub(super) backoff: Backoff,
-    breaker: Arc<Breaker>,
+    pub(super) breaker: Arc<Breaker>,
     /// Leave to ask the backend, till it is known how that went.
     pub(super) pass: Option<Pass>,
     /// The plugin keeps state, as far as an instance has told.
@@ -39,6 +39,8 @@ pub(super) struct Slot<O: Opener> {
     current: Option<watch::Sender<Option<O::Sandbox>>>,
     /// Goes up whenever a flush is due.
     pub(super) flushes: watch::Receiver<u64>,
+    /// True when what it does is to come to a stop.
+    interrupted: watch::Receiver<bool>,
     /// When an instance that was lost is opened again, if no batch needs it before.
     revive_at: Option<Instant>,
     /// What it was handed so far: the epoch, and the offset behind the last record.
@@ -57,6 +59,7 @@ impl<O: Opener> Slot<O> {
         status: Arc<Status>,
         ledger: Arc<Ledger>,
         flushes: watch::Receiver<u64>,
+        interrupted: watch::Receiver<bool>,
     ) -> Self {
         Self {
             opener,
@@ -72,6 +75,7 @@ impl<O: Opener> Slot<O> {
             ledger,
             current: None,
             flushes,
+            interrupted,
             revive_at: None,
             handed: (String::new(), 0),
             pending: 0,
@@ -88,9 +92,25 @@ impl<O: Opener> Slot<O> {
         self
     }
 
+    /// Is to be opened where another one is: with its state, and the records since then.
+    pub(super) fn succeed(&mut self, old: &Self, may_reset: bool) {
+        self.stateful = old.stateful;
+        self.kept = old.kept.clone();
+        self.may_reset = may_reset && self.kept.snapshot().is_some();
+        self.handed = old.handed.clone();
+        self.pending = old.pending;
+    }
+
+    /// Whoever scrapes it is told of another one.
+    pub(super) fn pass_on(&mut self) -> Option<watch::Sender<Option<O::Sandbox>>> {
+        self.current.take()
+    }
+
     /// It is the one that is scraped from now on.
     pub(super) fn show(&mut self, current: watch::Sender<Option<O::Sandbox>>) {
-        current.send_replace(self.sandbox.clone());
+        if self.is_open() {
+            current.send_replace(self.sandbox.clone());
+        }
         self.current = Some(current);
     }
 
@@ -173,10 +193,34 @@ impl<O: Opener> Slot<O> {
         }
     }
 
-    /// Waits for leave to ask the backend.
-    pub(super) async fn may_ask(&mut self) {
+    /// Waits for leave to ask the backend; there is none where it is interrupted.
+    pub(super) async fn may_ask(&mut self) -> bool {
         self.pass = None;
-        self.pass = Some(self.breaker.admit().await);
+        let breaker = Arc::clone(&self.breaker);
+        tokio::select! {
+            biased;
+            () = self.interruption() => {}
+            pass = breaker.admit() => self.pass = Some(pass),
+        }
+        self.pass.is_some()
+    }
+
+    /// Waits, and no longer than until it is interrupted.
+    pub(super) async fn rest(&mut self, pause: Duration) {
+        tokio::select! {
+            () = self.interruption() => {}
+            () = sleep(pause) => {}
+        }
+    }
+
+    fn interruption(&self) -> impl Future<Output = ()> + Send + use<O> {
+        let mut interrupted = self.interrupted.clone();
+        async move {
+            if interrupted.wait_for(|interrupted| *interrupted).await.is_err() {
+                // Nobody is there to interrupt it.
+                std::future::pending().await
+            }
+        }
     }
 
     /// The backend answers.
@@ -201,7 +245,7 @@ impl<O: Opener> Slot<O> {
     pub(super) async fn pause_after(&mut self, error: &CallError) {
         let pause = self.pause(error);
         self.pass = None;
-        sleep(pause).await;
+        self.rest(pause).await;
     }
 
     /// When it wants to be opened again.

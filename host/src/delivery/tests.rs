@@ -18,16 +18,16 @@ fn settings() -> Settings {
 }
 
 /// Starts a delivery on the test's own runtime, whose clock is stepped.
-fn start(script: &Script, queue: &Queue, settings: Settings) -> Delivery<scripted::Scripted> {
+fn start(script: &Script, queue: &Queue, settings: Settings) -> Delivery<Script> {
     Delivery::start_on("p", script.clone(), queue.reader(), settings, |leg| tokio::spawn(leg))
 }
 
 /// Delivers `records` to the end.
-async fn deliver(script: &Script, records: usize) -> (Delivery<scripted::Scripted>, Queue) {
+async fn deliver(script: &Script, records: usize) -> (Delivery<Script>, Queue) {
     deliver_with(script, records, settings()).await
 }
 
-async fn deliver_with(script: &Script, records: usize, settings: Settings) -> (Delivery<scripted::Scripted>, Queue) {
+async fn deliver_with(script: &Script, records: usize, settings: Settings) -> (Delivery<Script>, Queue) {
     let queue = Queue::in_memory(1 << 20);
     let mut delivery = start(script, &queue, settings);
     queue.append(batch(records)).await.unwrap();
@@ -36,13 +36,13 @@ async fn deliver_with(script: &Script, records: usize, settings: Settings) -> (D
     (delivery, queue)
 }
 
-fn counts(delivery: &Delivery<scripted::Scripted>) -> (u64, u64, u64) {
+fn counts(delivery: &Delivery<Script>) -> (u64, u64, u64) {
     let counts = delivery.status().counts();
     (counts.accepted, counts.rejected, counts.retried)
 }
 
 /// Why it halted.
-fn halted(delivery: &Delivery<scripted::Scripted>) -> String {
+fn halted(delivery: &Delivery<Script>) -> String {
     let Phase::Halted { reason } = delivery.status().phase() else { panic!("{:?}", delivery.status().phase()) };
     reason
 }

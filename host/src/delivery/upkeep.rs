@@ -87,6 +87,17 @@ impl<O: Opener> Slot<O> {
         Ok(self.send_the_last().await)
     }
 
+    /// What it holds back, before it is let go.
+    pub(super) async fn send_held(&mut self) {
+        while self.pending > 0 && self.is_open() {
+            match self.flush().await {
+                Ok(Flushed { pending: 0, .. }) => return,
+                Ok(flushed) => sleep(self.backoff.pause(flushed.retry_after)).await,
+                Err(error) => self.pause_after(&error).await,
+            }
+        }
+    }
+
     async fn send_the_last(&mut self) -> Result<(), CallError> {
         loop {
             let before = self.pending;

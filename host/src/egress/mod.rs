@@ -15,6 +15,7 @@ mod resolve;
 mod secrets;
 mod trust;
 
+use sha2::Sha256;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -25,8 +26,8 @@ use wasmtime_wasi_http::{
 };
 
 use crate::grants::{Grants, Reach};
+use crate::identity::Identity;
 use crate::limits::{Bucket, Limits};
-use crate::plugin::Identity;
 use allow::Refusal;
 use client::{Client, TimeLimits};
 
@@ -88,6 +89,12 @@ impl Egress {
     /// No way out at all.
     pub(crate) fn closed() -> Self {
         Self::new(Grants::default(), Secrets::default(), &Limits::default())
+    }
+
+    /// Adds what it trusts and the values of its secrets to a digest, by which a changed one is found out.
+    pub(crate) fn feed(&self, digest: &mut Sha256) {
+        self.0.trust.feed(digest);
+        self.0.secrets.feed(digest);
     }
 
     /// The way out of one instance.

@@ -5,6 +5,7 @@
 
 mod find;
 
+use sha2::{Digest as _, Sha256};
 use std::collections::BTreeMap;
 use std::fmt;
 use std::path::Path;
@@ -102,6 +103,13 @@ impl Secrets {
     /// The paths of keys whose values are credentials by their names and stand in the settings as they are.
     pub fn written_out(config: &Value) -> Vec<String> {
         find::written_out(config)
+    }
+
+    pub(super) fn feed(&self, digest: &mut Sha256) {
+        for (_, secret) in &*self.0 {
+            digest.update(secret.reveal());
+            digest.update([0]);
+        }
     }
 
     /// Puts the values in where header values hold placeholders. Call it only for a request to a granted origin.

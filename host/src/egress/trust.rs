@@ -1,6 +1,7 @@
 //! Whom a publisher trusts over TLS: the certificate authorities of this system, and those of a file that the user
 //! names. There is no switch that trusts everybody.
 
+use sha2::{Digest as _, Sha256};
 use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -19,6 +20,14 @@ const MAX: u64 = 4 << 20;
 /// Certificate authorities beside those of this system. Cheap to clone.
 #[derive(Clone, Default)]
 pub struct ExtraRoots(Arc<[CertificateDer<'static>]>);
+
+impl ExtraRoots {
+    pub(super) fn feed(&self, digest: &mut Sha256) {
+        for certificate in &*self.0 {
+            digest.update(certificate);
+        }
+    }
+}
 
 /// A file of certificates that cannot be used.
 #[derive(Debug, thiserror::Error)]

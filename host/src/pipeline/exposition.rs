@@ -31,8 +31,8 @@ pub enum ExpositionError {
 
 impl Pipeline {
     /// The publishers that have something to scrape, of those that are open.
-    pub fn scraped(&self) -> &[String] {
-        &self.scraped
+    pub fn scraped(&self) -> Vec<String> {
+        self.members.iter().filter(|member| member.is_scraped).map(|member| member.name().to_owned()).collect()
     }
 
     /// What a publisher shows when it has answered for every record in the queue, or when nothing has moved for
@@ -46,24 +46,27 @@ impl Pipeline {
         accept: &str,
         patience: Duration,
     ) -> impl Future<Output = Result<Exposition, ExpositionError>> + Send + use<> {
-        let delivery = self.deliveries.iter().find(|delivery| delivery.status().name() == publisher);
-        let asked = delivery.map(|delivery| (Arc::clone(delivery.status()), delivery.over(), delivery.current()));
+        let delivery = self.deliveries().find(|delivery| delivery.status().name() == publisher);
+        let asked = delivery.map(|delivery| {
+            let (status, began_at) = (Arc::clone(delivery.status()), delivery.began_at());
+            (status, began_at, delivery.over(), delivery.current())
+        });
         let (queue, accept) = (self.queue.clone(), accept.to_owned());
         async move {
-            let (status, over, current) = asked.ok_or(ExpositionError::Unknown)?;
-            settled(&queue, &status, &over, patience).await;
+            let (status, began_at, over, current) = asked.ok_or(ExpositionError::Unknown)?;
+            settled(&queue, began_at, &status, &over, patience).await;
             let instance = current.borrow().clone().ok_or(ExpositionError::NotOpen)?;
             instance.scrape(&accept).await?.ok_or(ExpositionError::Nothing)
         }
     }
 }
 
-async fn settled(queue: &Queue, status: &Status, over: &watch::Receiver<bool>, patience: Duration) {
+async fn settled(queue: &Queue, began_at: u64, status: &Status, over: &watch::Receiver<bool>, patience: Duration) {
     let (mut moved, mut before) = (Instant::now(), 0);
     // A task that was ended from outside has let go of its end.
     while !*over.borrow() && over.has_changed().is_ok() {
         let answered = status.counts().answered();
-        if answered >= queue.appended() || moved.elapsed() >= patience {
+        if answered >= queue.appended() - began_at || moved.elapsed() >= patience {
             return;
         }
         if answered != before {

@@ -4,10 +4,11 @@
 use std::collections::BTreeMap;
 
 use serde_json::Value;
+use sha2::{Digest as _, Sha256};
 
 use super::{StartError, StartProblem, WorkshopError, split};
-use crate::config::{Checked, Given, Publisher};
-use crate::egress::Secrets;
+use crate::config::{Batching, Checked, Given, InQueue, Publisher, Retry};
+use crate::egress::{Egress, Secrets};
 use crate::engine::{Engine, EngineOptions};
 use crate::grants::Grants;
 use crate::limits::Limits;
@@ -22,7 +23,18 @@ pub struct Workshop {
     pub(super) runtime: PluginRuntime,
 }
 
+/// What a publisher is made from: two that are alike do the same.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Identity {
+    plugin: String,
+    settings: [u8; 32],
+    batch: Batching,
+    retry: Retry,
+    in_queue: InQueue,
+}
+
 /// A publisher that can be opened.
+#[derive(Clone)]
 pub struct Prepared {
     /// Its plugin.
     pub plugin: Plugin,
@@ -31,6 +43,7 @@ pub struct Prepared {
     /// What it was given beside its own settings.
     pub given: Vec<Given>,
     pub(super) options: OpenOptions,
+    pub(super) identity: Identity,
 }
 
 impl Prepared {
@@ -140,7 +153,23 @@ fn settings(plugin: &Plugin, config: &Checked, publisher: &Publisher) -> (Value,
 async fn prepare(plugin: Plugin, config: &Checked, publisher: &Publisher) -> Result<Prepared, StartProblem> {
     let Opening { options, grants, given } = options(&plugin, config, publisher)?;
     plugin.check(options.config(), &publisher.limits).await?;
-    Ok(Prepared { plugin, grants, given, options })
+    let identity = identity(&plugin, config, publisher, options.egress());
+    Ok(Prepared { plugin, grants, given, options, identity })
+}
+
+fn identity(plugin: &Plugin, config: &Checked, publisher: &Publisher, egress: &Egress) -> Identity {
+    let Publisher { batch, retry, in_queue, limits, allow, .. } = publisher;
+    let mut digest = Sha256::new();
+    digest.update(settings(plugin, config, publisher).0.to_string());
+    digest.update(format!("{limits:?} {allow:?}"));
+    egress.feed(&mut digest);
+    Identity {
+        plugin: plugin.digest().to_owned(),
+        settings: digest.finalize().into(),
+        batch: batch.clone(),
+        retry: retry.clone(),
+        in_queue: *in_queue,
+    }
 }
 
 /// What a publisher is opened with, and where it comes from. Its plugin has not judged it.

@@ -3,12 +3,12 @@
 
 use metricast_records::{EventMetrics, Metrics, NetworkMetrics};
 
-use super::Identity;
 use super::fault::CallError;
 use super::sandbox::{Sandbox, Surroundings};
 use super::types::{Description, Finding, Snippet};
 use crate::bindings::{PluginPre, lower, types as raw};
 use crate::egress::Egress;
+use crate::identity::Identity;
 use crate::limits::Limits;
 use crate::untrusted;
 

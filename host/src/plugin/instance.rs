@@ -54,6 +54,10 @@ impl OpenOptions {
         Self { publisher: publisher.into(), config: config.into(), state: None, egress, limits }
     }
 
+    pub(crate) fn egress(&self) -> &Egress {
+        &self.egress
+    }
+
     /// The settings as the plugin sees them: JSON text with placeholders for secrets.
     pub fn config(&self) -> &str {
         &self.config

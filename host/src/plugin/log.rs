@@ -13,6 +13,7 @@ use tracing::Level;
 use wasmtime_wasi::cli::{IsTerminal, StdoutStream};
 use wasmtime_wasi::p2::{OutputStream, Pollable, StreamResult};
 
+use crate::identity::Identity;
 use crate::limits::Bucket;
 use crate::untrusted;
 
@@ -21,15 +22,6 @@ const BURST: u32 = 200;
 const PER_SECOND: f64 = 50.0;
 /// Bytes that a plugin may hand over in one write.
 const WRITE: usize = 64 << 10;
-
-/// Whose lines they are.
-#[derive(Clone, Debug)]
-pub(crate) struct Identity {
-    /// The name that the user gave the publisher; the plugin's own where it is none.
-    pub(crate) publisher: Arc<str>,
-    /// Name and version of the plugin.
-    pub(crate) plugin: Arc<str>,
-}
 
 /// Where the lines of one instance go; cheap to clone.
 #[derive(Clone)]

@@ -26,6 +26,7 @@ use wasmtime::component::{Component, Linker};
 
 use crate::bindings::{EXPORT, PluginPre};
 use crate::engine::{Engine, EngineError};
+use crate::identity::Identity;
 use crate::limits::Limits;
 use advice::Advice;
 use publisher::OpenPublisher;
@@ -35,7 +36,6 @@ use surface::Surface;
 pub use fault::{CallError, Clause, Fault};
 pub use instance::{Instance, OpenOptions};
 pub use load::{LoadError, LoadProblem};
-pub(crate) use log::Identity;
 pub use runtime::PluginRuntime;
 pub(crate) use source::Bundled;
 pub use source::{PluginSource, SourceError, bundled};

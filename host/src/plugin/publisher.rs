@@ -5,10 +5,10 @@ use wasmtime::component::ResourceAny;
 
 use super::OpenOptions;
 use super::fault::CallError;
-use super::log::Identity;
 use super::sandbox::{Sandbox, Surroundings};
 use super::types::{Exposition, Flushed, Profile, Receipt, Saved};
 use crate::bindings::{PluginPre, lower, types as raw};
+use crate::identity::Identity;
 use crate::limits::Limits;
 use crate::untrusted;
 

@@ -9,10 +9,11 @@ use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
 use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 
 use super::fault::{Fault, fault_of};
-use super::log::{Identity, Log};
+use super::log::Log;
 use crate::bindings::{Guest, Plugin, PluginPre};
 use crate::egress::{Egress, Hooks};
 use crate::engine::{Engine, EngineError};
+use crate::identity::Identity;
 use crate::limits::{Limits, Meter};
 
 /// Handles of host resources (streams, requests, pollables) that an instance may hold at once.

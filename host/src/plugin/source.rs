@@ -4,8 +4,7 @@ use std::fmt;
 use std::path::{self, Path, PathBuf};
 use std::str::FromStr;
 
-/// How near a name must be to be offered instead (Jaro-Winkler, 0 to 1).
-const NEAR: f64 = 0.75;
+use crate::spelling;
 
 /// A component that is part of this program.
 pub(crate) struct Bundled {
@@ -76,7 +75,7 @@ impl PluginSource {
         bundled()
             .find(|known| *known == name)
             .map(Self::Bundled)
-            .ok_or_else(|| SourceError { name: name.to_owned(), nearest: nearest(name) })
+            .ok_or_else(|| SourceError { name: name.to_owned(), nearest: spelling::nearest(name, bundled()) })
     }
 }
 
@@ -87,11 +86,6 @@ impl fmt::Display for PluginSource {
             Self::File(path) => path.display().fmt(f),
         }
     }
-}
-
-fn nearest(name: &str) -> Option<&'static str> {
-    let likeness = |known: &str| strsim::jaro_winkler(&name.to_lowercase(), known);
-    bundled().filter(|known| likeness(known) >= NEAR).max_by(|a, b| likeness(a).total_cmp(&likeness(b)))
 }
 
 #[cfg(test)]

@@ -67,7 +67,10 @@ impl Queue {
         let is_new = known.is_none();
         let known = known.unwrap_or_else(|| {
             let state = self.0.lock();
+            let before = state.places.iter().flatten().find(|place| place.name == publisher);
             let cursor = match start {
+                // It takes the place of another one.
+                _ if before.is_some() => before.map_or(state.next, |place| place.cursor),
                 Start::Now => state.next,
                 Start::Oldest if self.is_durable() => state.needed_from(),
                 Start::Oldest => state.oldest(),
@@ -83,6 +86,16 @@ impl Queue {
             );
         }
         Ok(reader)
+    }
+}
+
+impl Queue {
+    /// What is known of a publisher from before.
+    ///
+    /// # Errors
+    /// What the database of a durable queue says.
+    pub(crate) fn known(&self, publisher: &str) -> Result<Option<Known>, MetaError> {
+        self.0.kept.as_ref().map_or(Ok(None), |kept| kept.known(publisher))
     }
 }
 

@@ -4,12 +4,9 @@ use metricast_records::input::{self, Refusal};
 use metricast_records::{Batch, BatchBuilder};
 use tokio::runtime::Handle;
 
-use crate::config::defaults::BATCH_RECORDS;
+use crate::config::defaults::{BATCH_RECORDS, PACKED_TEXT};
 use crate::queue::note::{InputPlace, Note};
 use crate::queue::{AppendError, Queue};
-
-/// Enough text for one batch.
-const ENOUGH: usize = 1 << 20;
 
 /// Packs lines and appends a batch whenever there is enough of it. What is not [flushed](Self::flush) is lost.
 #[derive(Debug)]
@@ -71,7 +68,11 @@ impl Feeder {
     /// # Panics
     /// On a thread of an asynchronous runtime, which must not wait.
     pub fn flush_if_enough(&mut self) -> Result<(), AppendError> {
-        if self.builder.len() >= BATCH_RECORDS || self.builder.text_len() >= ENOUGH { self.flush() } else { Ok(()) }
+        if self.builder.len() >= BATCH_RECORDS || self.builder.text_len() >= PACKED_TEXT {
+            self.flush()
+        } else {
+            Ok(())
+        }
     }
 
     /// Appends what was packed so far.

@@ -39,6 +39,30 @@ fn several_that_differ_ask_for_the_publisher() {
 }
 
 #[test]
+fn a_publisher_that_is_split_has_one_text_and_each_part_its_own() {
+    let folder = Folder::with(&publisher("a", "parts = [\"x\", \"y\"]"));
+    for (arguments, text) in [
+        (&["--print", "parts"][..], "x\ny\n"),
+        (&["--print", "parts", "--publisher", "a"], "x\ny\n"),
+        (&["--print", "parts", "--publisher", "a/y"], "y\n"),
+    ] {
+        let done = folder.run("check", arguments);
+        assert_eq!((done.code, done.stdout.as_str()), (0, text), "{arguments:?}: {}", done.stderr);
+    }
+    let done = folder.run("check", &["--print", "parts", "--publisher", "a/z"]);
+    assert_eq!(done.stderr, "error: no publisher is called \"a/z\"; there is a\n");
+}
+
+#[test]
+fn what_is_wrong_with_all_parts_is_told_once() {
+    let folder = Folder::with(&publisher("a", "parts = [\"x\", \"y\"]\nservice = \"a b\""));
+    let done = folder.run("check", &[]);
+    assert_eq!(done.code, 2);
+    assert_eq!(done.stderr.matches("has no blank in it").count(), 1, "{}", done.stderr);
+    assert!(done.stderr.contains("publisher a/x: service: "), "{}", done.stderr);
+}
+
+#[test]
 fn what_there_is_not_is_a_usage_error_that_lists_what_there_is() {
     let folder = Folder::with(&publisher("a", ""));
     for (arguments, told) in [

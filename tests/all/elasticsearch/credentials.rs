@@ -93,7 +93,8 @@ fn a_key_that_is_invalidated_while_it_is_used_is_told() {
 /// The role that `check --print role` shows for a prefix.
 fn printed_role(node: &Node, prefix: &str) -> Value {
     let config = json!({ "hosts": [node.url()], "index_prefix": prefix }).to_string();
-    let snippets = ElasticsearchPublisher::snippets(&config::parse::<ElasticsearchPublisher>(&config).unwrap());
+    let snippets = ElasticsearchPublisher::snippets(&config::parse::<ElasticsearchPublisher>(&config).unwrap())
+        .expect("a good config");
     let text = &snippets.iter().find(|snippet| snippet.name == "role").expect("there is a role").text;
     let (first, last) = (text.find('{').unwrap(), text.rfind('}').unwrap());
     serde_json::from_str(&text[first..=last]).unwrap()

@@ -1,15 +1,15 @@
 //! The Grafana Cloud API: its paths, and what its refusals mean to who has to put them right.
 
-use metricast_sdk::PublishError;
 use metricast_sdk::http::{Method, Response};
+use metricast_sdk::{Deadline, PublishError};
 use serde::de::DeserializeOwned;
 
 use super::stack::{Connections, Region, Regions, Stack, Stacks};
 use crate::cause::told;
-use crate::client::{Ask, Deadline};
+use crate::client::Ask;
 use crate::options::Options;
 use crate::place;
-use crate::secret::Secret;
+use crate::secret;
 
 /// Asks it.
 pub(super) struct Api<'a> {
@@ -56,7 +56,7 @@ impl Api<'_> {
     /// The answer to a GET; none where it is 404.
     fn get<T: DeserializeOwned>(&self, path: &str) -> Result<Option<T>, PublishError> {
         let url = self.options.api.join(path);
-        let authorization = self.options.api_key.as_ref().map(Secret::bearer);
+        let authorization = self.options.api_key.as_ref().map(secret::bearer);
         let ask = Ask {
             method: Method::Get,
             url: url.as_str(),

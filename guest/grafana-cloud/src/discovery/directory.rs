@@ -2,13 +2,12 @@
 
 use std::time::{Duration, Instant};
 
-use metricast_sdk::{PublishError, log};
+use metricast_sdk::{Deadline, PublishError, Secret, log};
 
 use super::find;
-use crate::client::Deadline;
 use crate::options::Options;
 use crate::place::{Place, Question, Target};
-use crate::secret::Authorization;
+use crate::secret;
 
 /// How long a found place is believed against refusals: a token that expired is refused at each push, and the API takes
 /// a bounded number of questions an hour.
@@ -97,9 +96,9 @@ impl Directory {
 }
 
 /// The header that goes with a place.
-pub(crate) fn authorization(options: &Options, target: &Target) -> Option<Authorization> {
+pub(crate) fn authorization(options: &Options, target: &Target) -> Option<Secret> {
     let key = options.api_key.as_ref()?;
-    Some(target.user.as_ref().map_or_else(|| key.bearer(), |user| key.basic(user)))
+    Some(target.user.as_ref().map_or_else(|| secret::bearer(key), |user| secret::basic(key, user)))
 }
 
 /// All that decides the answer.

@@ -8,10 +8,9 @@ mod api;
 mod directory;
 mod stack;
 
-use metricast_sdk::PublishError;
+use metricast_sdk::{Deadline, PublishError};
 
 use crate::address::Address;
-use crate::client::Deadline;
 use crate::options::{Options, Protocol, Signal};
 use crate::place::{self, Question, Target};
 

@@ -14,9 +14,8 @@ mod refusal;
 mod send;
 mod words;
 
-use metricast_sdk::{Batch, Profile, PublishError, Receipt};
+use metricast_sdk::{Batch, Deadline, Profile, PublishError, Receipt};
 
-use crate::client::Deadline;
 use crate::discovery::Directory;
 use crate::options::Options;
 

@@ -8,14 +8,14 @@
 use std::time::Instant;
 
 use metricast_sdk::http::{Method, Response};
-use metricast_sdk::{Batch, PublishError, Tally};
+use metricast_sdk::{Batch, Deadline, PublishError, Tally};
 
 use super::answer::{Answer, classify};
 use super::line::Lines;
 use super::push::{self, CONTENT_TYPE, Entry, Labels, Stream};
 use super::refusal::{Judgement, Measure, Refusal};
 use super::words;
-use crate::client::{Ask, Deadline, Failure};
+use crate::client::{Ask, Failure};
 use crate::discovery::{Directory, authorization};
 use crate::options::{Late, Options};
 use crate::place::Target;

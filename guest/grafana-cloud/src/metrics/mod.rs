@@ -15,11 +15,10 @@ mod words;
 use std::time::Instant;
 
 use metricast_aggregator::Aggregator;
-use metricast_sdk::{Batch, Flushed, Profile, PublishError, Receipt, Saved, log};
+use metricast_sdk::{Batch, Deadline, Flushed, Profile, PublishError, Receipt, Saved, log};
 use metricast_series::otlp::Resource;
 use metricast_series::push::{Labels, Sent};
 
-use crate::client::Deadline;
 use crate::clock;
 use crate::discovery::Directory;
 use crate::options::Options;

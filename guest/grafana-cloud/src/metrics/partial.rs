@@ -1,7 +1,7 @@
 //! The partial success of OTLP: `ExportMetricsServiceResponse`
 //! (<https://opentelemetry.io/docs/specs/otlp/#partial-success-1>).
 
-use crate::cause::shortened;
+use metricast_sdk::shortened;
 
 /// The field of the response that has the partial success, and the fields of that.
 const PARTIAL_SUCCESS: u64 = 1;

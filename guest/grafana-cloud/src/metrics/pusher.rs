@@ -8,7 +8,7 @@ use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 use metricast_sdk::http::{Method, Response};
-use metricast_sdk::{PublishError, log};
+use metricast_sdk::{Deadline, PublishError, log};
 use metricast_series::Registry;
 use metricast_series::otlp::Resource;
 use metricast_series::push::{Body, Labels, Limits, SHORTEST_MILLIS, Sent};
@@ -16,7 +16,7 @@ use metricast_series::push::{Body, Labels, Limits, SHORTEST_MILLIS, Sent};
 use super::answer::{Answer, classify};
 use super::dialect::Dialect;
 use super::words::{self, Trouble};
-use crate::client::{Ask, Deadline};
+use crate::client::Ask;
 use crate::discovery::{Directory, authorization};
 use crate::options::Options;
 use crate::place::Target;

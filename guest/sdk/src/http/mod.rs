@@ -13,6 +13,8 @@ use std::time::Duration;
 
 use thiserror::Error;
 
+use crate::deadline::{CALL, CONNECT};
+
 /// Methods that backends are spoken to with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Method {
@@ -54,7 +56,7 @@ pub struct Timeouts {
 
 impl Default for Timeouts {
     fn default() -> Self {
-        Self { connect: Duration::from_secs(5), first_byte: Duration::from_secs(20), total: Duration::from_secs(25) }
+        Self { connect: CONNECT, first_byte: Duration::from_secs(20), total: CALL }
     }
 }
 

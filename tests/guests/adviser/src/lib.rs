@@ -78,10 +78,15 @@ impl Publisher for Adviser {
         }
     }
 
-    fn snippets(config: &Self) -> Vec<Snippet> {
+    fn snippets(config: &Self) -> Result<Vec<Snippet>, PublishError> {
         let snippet = |name, text: String| Snippet { name, about: format!("what {name} is for"), text };
         let scrape = format!("job_name: {}\ninstance: {}\n", config.service, config.instance);
-        vec![snippet("role", format!("{{\"user\": \"{}\"}}", config.url)), snippet("scrape-config", scrape)]
+        let role = format!("{{\"user\": \"{}\"}}", config.url);
+        let mut snippets = vec![snippet("role", role), snippet("scrape-config", scrape)];
+        if !config.parts.is_empty() {
+            snippets.push(snippet("parts", config.parts.join("\n")));
+        }
+        Ok(snippets)
     }
 
     fn extra() -> &'static [(&'static str, &'static str)] {

@@ -1,0 +1,148 @@
+//! What changes while a delivery goes on: another plugin or other settings in the place of those it has, or its end.
+//!
+//! ```text
+//! what is under way comes to a stop -> snapshot of the old instance -> a new one opened from it
+//! -> the others agree -> the snapshot is committed -> scrapes are switched -> the old instance is let go
+//! ```
+//!
+//! Where the new one does not open, nothing has changed. The old instance of a plugin with state is let go without its
+//! last word: the new one has all that it had, and two of them never send.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::oneshot;
+use tokio::time::timeout;
+
+use super::breaker::Breaker;
+use super::ledger::Ledger;
+use super::leg::Leg;
+use super::retry::Backoff;
+use super::sandbox::Opener;
+use super::saving::Saving;
+use super::slot::Slot;
+use super::trouble::{Halt, Remedy, remedy};
+use super::{Settings, SwapError};
+use crate::plugin::{CallError, Profile};
+
+/// So long the others may take to agree.
+const AGREEMENT: Duration = Duration::from_mins(2);
+/// An instance without state may take so long to send what it holds.
+const LAST_WORDS: Duration = Duration::from_secs(10);
+
+/// What is to change.
+pub(super) enum Change<O> {
+    Swap(Box<Swap<O>>),
+    /// What is answered for is kept, and the instances are closed; the rest stays in the queue.
+    Retire,
+}
+
+/// Another plugin, or other settings.
+pub(super) struct Swap<O> {
+    pub(super) opener: O,
+    pub(super) settings: Settings,
+    /// Told whether it can be done.
+    pub(super) ready: oneshot::Sender<Result<(), SwapError>>,
+    /// Whether it is to be done.
+    pub(super) go: oneshot::Receiver<()>,
+    /// Told when it is done.
+    pub(super) done: oneshot::Sender<Result<(), SwapError>>,
+}
+
+impl<O: Opener> Leg<O> {
+    /// One change, while nothing is under way.
+    pub(super) async fn swap(&mut self, swap: Swap<O>) -> Result<(), Halt> {
+        let Swap { opener, settings, ready, go, done } = swap;
+        let opener = Arc::new(opener);
+        let (next, opened) = self.successor(&opener, &settings).await?;
+        let opened = opened.and_then(|profile| self.fits(profile));
+        // Who asked may have left, which is a no.
+        let _ = ready.send(opened.clone().map(drop));
+        let Ok(profile) = opened else { return Ok(()) };
+        if !matches!(timeout(AGREEMENT, go).await, Ok(Ok(()))) {
+            return Ok(());
+        }
+        let outcome = self.take_over(opener, settings, next, profile).await;
+        let _ = done.send(outcome);
+        Ok(())
+    }
+
+    /// A slot with the new plugin, brought to where the old one is; and what it is like, where it opens. None where its
+    /// backend is away: it opens as soon as that is there.
+    async fn successor(
+        &mut self,
+        opener: &Arc<O>,
+        settings: &Settings,
+    ) -> Result<(Slot<O>, Result<Option<Profile>, SwapError>), Halt> {
+        let flushes = self.flushes.subscribe();
+        let breaker = Breaker::new(Backoff::new(&settings.retry, fastrand::Rng::new()));
+        let ledger = Arc::new(Ledger::new(self.assembler.reader().committer(), self.status.name(), &opener.plugin()));
+        let status = Arc::clone(&self.status);
+        let interrupted = self.interrupt.subscribe();
+        let mut next = Slot::new(Arc::clone(opener), &settings.retry, breaker, status, ledger, flushes, interrupted);
+        if self.profile.stateful
+            && let Some(old) = self.idle.first_mut()
+        {
+            // Where it gives no snapshot, the last one and the records since then make the same state.
+            old.save(self.answered).await?;
+            next.succeed(old, settings.reset_state);
+        }
+        let opened = match next.try_open().await? {
+            Ok(profile) => Ok(Some(profile)),
+            Err(error) if is_away(&error) => Ok(None),
+            Err(error) => Err(SwapError::Refused(error.to_string())),
+        };
+        Ok((next, opened))
+    }
+
+    fn fits(&self, profile: Option<Profile>) -> Result<Option<Profile>, SwapError> {
+        let keeps_state = |profile: Profile| profile.stateful;
+        match profile.map(keeps_state) {
+            Some(stateful) if stateful != self.profile.stateful => Err(SwapError::OtherKind { stateful }),
+            _ => Ok(profile),
+        }
+    }
+
+    async fn take_over(
+        &mut self,
+        opener: Arc<O>,
+        settings: Settings,
+        mut next: Slot<O>,
+        profile: Option<Profile>,
+    ) -> Result<(), SwapError> {
+        if let Some(saved) = next.kept.snapshot().filter(|_| self.profile.stateful) {
+            let cursor = self.answered;
+            let committed = next.ledger.commit(cursor, Some(saved)).await;
+            committed.map_err(|error| SwapError::Unkept(error.to_string()))?;
+            self.saved();
+            self.committed(cursor, Ok(()));
+        }
+        for old in &mut self.idle {
+            if !self.profile.stateful && timeout(LAST_WORDS, old.send_held()).await.is_err() {
+                let publisher = self.status.name();
+                tracing::warn!(publisher, "the instance that is replaced could not send all that it held");
+            }
+        }
+        if let Some(current) = self.idle.first_mut().and_then(Slot::pass_on) {
+            next.show(current);
+        }
+        self.breaker = Arc::clone(&next.breaker);
+        self.ledger.move_letters_to(&next.ledger);
+        self.ledger = Arc::clone(&next.ledger);
+        self.opener = opener;
+        self.saving = Saving::new(settings.max_unsaved);
+        self.settings = settings;
+        self.is_like(profile.unwrap_or(self.profile));
+        self.slots = 1;
+        self.idle = vec![next];
+        self.flush_at = self.flush_at.and_then(|at| Some(at.min(self.next_flush()?)));
+        self.begin_lastingly().await;
+        self.status.running();
+        Ok(())
+    }
+}
+
+/// Whether a plugin cannot be opened now, and nothing speaks against its settings.
+fn is_away(error: &CallError) -> bool {
+    matches!(remedy(error), Remedy::Wait { .. } | Remedy::Doubt)
+}
