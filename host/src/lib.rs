@@ -49,9 +49,11 @@
 //! - [`scrape`] shows what a plugin exposes;
 //! - [`conformance`] holds a plugin against the contract;
 //! - [`compose`] makes one portable component of several plugins, or a service of one;
+//! - [`admin`] shows from outside how all of it stands;
 //! - [`pipeline`] puts these together as a [`config`] says, and [`cli`] is the command in front of it; `api` is the front
 //!   for programs.
 
+pub mod admin;
 mod api;
 mod bindings;
 pub mod cli;

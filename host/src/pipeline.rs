@@ -6,6 +6,7 @@
 
 mod exposition;
 mod listen;
+mod look;
 mod member;
 mod reload;
 mod report;
@@ -33,6 +34,7 @@ use crate::queue::store::{Options, Store, StoreError};
 use member::Member;
 
 pub use exposition::ExpositionError;
+pub use look::{Look, LookAt};
 pub use reload::Reloaded;
 pub use report::Report;
 pub(crate) use split::SPLIT_BY;

@@ -15,6 +15,7 @@ mod append;
 pub(crate) mod backing;
 pub(crate) mod commit;
 pub(crate) mod letters;
+mod look;
 pub(crate) mod note;
 mod reader;
 pub(crate) mod remembered;
@@ -37,6 +38,7 @@ use backing::{Kept, Known};
 use remembered::Remembered;
 use state::State;
 
+pub use look::Standing;
 pub use reader::Reader;
 
 /// Bytes of what was appended last that a durable queue keeps in memory.

@@ -7,5 +7,7 @@ mod body;
 pub mod feed;
 pub mod http;
 mod once;
+mod tally;
 
 pub(crate) use once::KEY;
+pub use tally::Tally;

@@ -58,7 +58,7 @@ fn assert_passes(output: &Output) {
 }
 
 /// The rulebreaker's file, with this in the place of the rule's name.
-fn rulebreaker(folder: &Path, rule: &str) -> String {
+pub(crate) fn rulebreaker(folder: &Path, rule: &str) -> String {
     let mut bytes = fs::read(RULEBREAKER).unwrap();
     let places: Vec<usize> =
         (0..bytes.len() - PLACE.len()).filter(|start| bytes[*start..].starts_with(PLACE)).collect();

@@ -73,6 +73,9 @@ impl Metricast {
     pub fn spawn(config: &str, arguments: &[&str]) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder can be made");
         let file = folder.path().join("metricast.toml");
+        // Many run side by side, and only one of them can have the usual port.
+        let config =
+            if config.contains("[admin]") { config } else { &format!("{config}\n[admin]\nlisten = \"off\"\n") };
         fs::write(&file, config).expect("a config can be written");
         let mut command = command([OsStr::new("run"), OsStr::new("-c"), file.as_os_str()]);
         command.args(arguments).current_dir(folder.path()).stdout(Stdio::null()).stderr(Stdio::piped());

@@ -184,12 +184,7 @@ impl Composite {
         if len(batch) == 0 {
             return Ok(merged(records, []));
         }
-        let now = (self.clock)();
-        self.sides.iter().try_for_each(|side| side.room_for(batch, now))?;
-        if self.late.len() > MAX_LATE {
-            let reason = format!("{} rejections wait to be fetched by a flush", self.late.len());
-            return Err(PublishError::Unavailable(Unavailable { reason, retry_after_ms: None }));
-        }
+        self.room_for(batch)?;
         let mut rejected = [Vec::new(), Vec::new()];
         // One that keeps state may fail the call, and then the other has nothing of it.
         let order = if self.sides[0].is_stateful() { [0, 1] } else { [1, 0] };
@@ -215,6 +210,17 @@ impl Composite {
             rejected.into_iter().map(|one| Rejection { index: place(one.index), reason: side.part.told(&one.reason) })
         });
         Ok(merged(records, told))
+    }
+
+    /// Whether a batch can be given to both legs, and what they reject be kept.
+    fn room_for(&self, batch: &Batch) -> Result<(), PublishError> {
+        let now = (self.clock)();
+        self.sides.iter().try_for_each(|side| side.room_for(batch, now))?;
+        if self.late.len() > MAX_LATE {
+            let reason = format!("{} rejections wait to be fetched by a flush", self.late.len());
+            return Err(PublishError::Unavailable(Unavailable { reason, retry_after_ms: None }));
+        }
+        Ok(())
     }
 
     /// The answer of a flush or a close.

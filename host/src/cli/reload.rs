@@ -8,6 +8,7 @@ use std::time::{Duration, SystemTime};
 use tokio::time::{Instant, sleep};
 
 use super::start;
+use crate::admin::{self, Board};
 use crate::config::{self, Checked};
 use crate::pipeline::{Pipeline, Reloaded, Workshop};
 use crate::plugin::PluginSource;
@@ -46,7 +47,8 @@ impl Watched {
     }
 
     /// Reads the config again and goes on with it, where nothing is wrong with it.
-    pub(super) async fn reload(&mut self, pipeline: &mut Pipeline, workshop: &Workshop) {
+    pub(super) async fn reload(&mut self, pipeline: &mut Pipeline, workshop: &Workshop, board: &Board) {
+        admin::reloading();
         let mut files = files(&self.path, &self.config);
         self.seen = look(&files);
         let outcome = self.try_reload(pipeline, workshop).await;
@@ -56,9 +58,17 @@ impl Watched {
             self.seen.entry(path).or_insert(found);
         }
         match outcome {
-            Ok(reloaded) => tell(&reloaded),
-            Err(error) => tracing::error!("the config is not used, and everything goes on as it was: {error:#}"),
+            Ok(reloaded) => {
+                tell(&reloaded);
+                board.show(pipeline.look(), &self.config);
+                board.reloaded(reloaded.failed.is_empty());
+            }
+            Err(error) => {
+                tracing::error!("the config is not used, and everything goes on as it was: {error:#}");
+                board.reloaded(false);
+            }
         }
+        admin::reloaded();
     }
 
     async fn try_reload(&mut self, pipeline: &mut Pipeline, workshop: &Workshop) -> anyhow::Result<Reloaded> {

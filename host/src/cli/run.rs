@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::Context as _;
+use axum::Router;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
@@ -11,6 +12,8 @@ use super::exit::Exit;
 use super::reload::Watched;
 use super::summary::reason;
 use super::{signals, start};
+use crate::admin::snapshot::Stage;
+use crate::admin::{Admin, Board};
 use crate::config::Checked;
 use crate::pipeline::{Patience, Report, Scrapes, listen_advice};
 use crate::queue::Queue;
@@ -63,7 +66,10 @@ impl Run {
 }
 
 async fn serve(config: &Checked, path: Option<&Path>) -> anyhow::Result<Exit> {
-    let stop = signals::first(|| {
+    let board = Board::new(path);
+    let stopping = board.clone();
+    let stop = signals::first(move || {
+        stopping.enter(Stage::Draining);
         tracing::info!(
             "stopping: no more records are taken, what is queued is delivered, for up to drain_timeout; \
              a second signal gives it up"
@@ -72,18 +78,25 @@ async fn serve(config: &Checked, path: Option<&Path>) -> anyhow::Result<Exit> {
     let mut hangups = signals::Hangups::new()?;
     let listener = listen(config).await?;
     let address = listener.local_addr()?;
+    let admin = Admin::start(config.admin, &board, Router::new()).await?;
     let (mut pipeline, workshop) = tokio::select! {
         started = start::pipeline(config, Scrapes::Served) => started?,
         () = stop.cancelled() => return Ok(Exit::Clean),
     };
+    if let Some(Err(error)) = pipeline.store().map(|store| store.announce(admin.address())) {
+        tracing::warn!("commands that ask about the queue will not find the admin port: {error}");
+    }
+    board.show(pipeline.look(), config);
+    board.enter(Stage::Running);
     tracing::info!("records at http://{address}/v1/records");
     let mut watched = path.map(|path| Watched::new(path, config));
-    let mut taking = tokio::spawn(take_records(listener, pipeline.queue().clone(), config.clone(), stop.clone()));
+    let serving = take_records(listener, pipeline.queue().clone(), config.clone(), board.clone(), stop.clone());
+    let mut taking = tokio::spawn(serving);
     loop {
         tokio::select! {
             taken = &mut taking => break taken.context("taking records ended in a fault of metricast's own")??,
             () = changed(watched.as_ref(), &mut hangups) => match &mut watched {
-                Some(watched) => watched.reload(&mut pipeline, &workshop).await,
+                Some(watched) => watched.reload(&mut pipeline, &workshop, &board).await,
                 None => tracing::warn!("there is no config file to read again: `metricast run -c FILE` has one"),
             },
         }
@@ -123,11 +136,13 @@ async fn take_records(
     listener: TcpListener,
     queue: Queue,
     config: Checked,
+    board: Board,
     stop: CancellationToken,
 ) -> anyhow::Result<()> {
     let ingest = &config.ingest;
     let stopped = stop.clone().cancelled_owned();
-    let serving = source::http::serve(listener, queue, ingest.max_body, config.queue.when_full, stopped);
+    let serving =
+        source::http::serve(listener, queue, ingest.max_body, config.queue.when_full, board.ingest(), stopped);
     let long_enough = async {
         stop.cancelled().await;
         tokio::time::sleep(LAST_ANSWERS).await;

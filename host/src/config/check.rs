@@ -8,6 +8,7 @@ use std::time::Duration;
 use serde_json::{Map, Value};
 use url::Url;
 
+use super::admin::{admin, yielded};
 use super::checked::{Batching, Checked, Ingest, Listen, Publisher, Retry, overlap};
 use super::defaults;
 use super::places::Places;
@@ -39,17 +40,21 @@ pub(super) fn check(
 ) -> Result<Checked, Vec<Problem>> {
     let folder = whereabouts.folder;
     let ingest = ingest(raw.ingest, &mut problems);
+    let mut listens = Listens(vec![(ingest.listen, "`ingest.listen`".to_owned())]);
+    let admin = admin(raw.admin, &mut listens, &mut problems);
     let queue = queue(raw.queue, folder, &mut problems);
     let trust = trust(raw.defaults.tls.ca.as_ref(), folder, &mut problems);
     let shared = shared(raw.defaults, whereabouts.file, &mut problems);
     let is_durable = queue.path.is_some();
-    let surroundings = Surroundings { folder, ingest: ingest.listen, is_durable, trust: &trust };
-    let publishers = publishers(raw.publishers, &surroundings, &mut problems);
+    let surroundings = Surroundings { folder, is_durable, trust: &trust };
+    let publishers = publishers(raw.publishers, &surroundings, &mut listens, &mut problems);
+    let admin = yielded(admin, |address| listens.0.iter().any(|(taken, _)| overlap(*taken, address)));
     let drain_timeout = raw.drain_timeout.map_or(defaults::DRAIN_TIMEOUT, |at| at.value);
     let problems = problems.finish();
     if problems.is_empty() {
         Ok(Checked {
             ingest,
+            admin,
             queue,
             shared,
             publishers,
@@ -64,7 +69,7 @@ pub(super) fn check(
 
 fn ingest(raw: RawIngest, problems: &mut Problems<'_>) -> Ingest {
     Ingest {
-        listen: address(raw.listen, problems).unwrap_or(defaults::INGEST_LISTEN),
+        listen: address(raw.listen, defaults::INGEST_LISTEN.port(), problems).unwrap_or(defaults::INGEST_LISTEN),
         max_body: size(raw.max_body, defaults::MAX_BODY, problems),
     }
 }
@@ -105,7 +110,6 @@ fn trust(ca: Option<&At<String>>, folder: &Path, problems: &mut Problems<'_>) ->
 /// What a publisher meets in its config.
 struct Surroundings<'a> {
     folder: &'a Path,
-    ingest: SocketAddr,
     is_durable: bool,
     trust: &'a ExtraRoots,
 }
@@ -113,6 +117,7 @@ struct Surroundings<'a> {
 fn publishers(
     raw: Option<Vec<RawPublisher>>,
     around: &Surroundings<'_>,
+    listens: &mut Listens,
     problems: &mut Problems<'_>,
 ) -> Vec<Publisher> {
     let Some(raw) = raw.filter(|list| !list.is_empty()) else {
@@ -123,8 +128,7 @@ fn publishers(
         return Vec::new();
     };
     let mut names = Taken::new("the name");
-    let mut listens = Listens(vec![(around.ingest, "`ingest.listen`".to_owned())]);
-    raw.into_iter().filter_map(|raw| publisher(raw, around, &mut names, &mut listens, problems)).collect()
+    raw.into_iter().filter_map(|raw| publisher(raw, around, &mut names, listens, problems)).collect()
 }
 
 /// What only one publisher can have, and who has it.
@@ -146,10 +150,10 @@ impl Taken {
 }
 
 /// Addresses that are listened on, and by whom.
-struct Listens(Vec<(SocketAddr, String)>);
+pub(super) struct Listens(Vec<(SocketAddr, String)>);
 
 impl Listens {
-    fn take(&mut self, address: SocketAddr, place: &Place, problems: &mut Problems<'_>) {
+    pub(super) fn take(&mut self, address: SocketAddr, place: &Place, problems: &mut Problems<'_>) {
         if let Some((taken, owner)) = self.0.iter().find(|(taken, _)| overlap(*taken, address)) {
             let whole = if *taken == address { String::new() } else { format!(" ({taken})") };
             problems.add(place, format!("the address {address} is taken by {owner}{whole}"));
@@ -269,7 +273,7 @@ fn port(config: &RawConfig, publisher: &str, plugin: &PluginSource) -> Option<Po
 fn listen(raw: Option<At<String>>, port: Option<&Port>, taken: &mut Listens, problems: &mut Problems<'_>) -> Listen {
     if let Some(at) = raw {
         let place = at.place.clone();
-        let Some(address) = address(Some(at), problems) else {
+        let Some(address) = address(Some(at), defaults::SCRAPE_LISTEN.port(), problems) else {
             return Listen { address: defaults::SCRAPE_LISTEN, stated: true };
         };
         if let Some(port) = port.filter(|port| port.bundled && port.value != address.port()) {
@@ -289,12 +293,13 @@ fn listen(raw: Option<At<String>>, port: Option<&Port>, taken: &mut Listens, pro
     Listen { address, stated: false }
 }
 
-fn address(at: Option<At<String>>, problems: &mut Problems<'_>) -> Option<SocketAddr> {
+/// `usual` is the port that is advised where the text has none.
+pub(super) fn address(at: Option<At<String>>, usual: u16, problems: &mut Problems<'_>) -> Option<SocketAddr> {
     let At { value, place } = at?;
     if let Ok(address) = value.parse() {
         return Some(address);
     }
-    let port = value.rsplit(':').next().and_then(|port| port.parse().ok()).unwrap_or(4319_u16);
+    let port = value.rsplit(':').next().and_then(|port| port.parse().ok()).unwrap_or(usual);
     let text = format!("\"{value}\" is no address: write IP:PORT, for this machine only \"127.0.0.1:{port}\"");
     problems.add(&place, text);
     None

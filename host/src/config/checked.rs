@@ -21,6 +21,8 @@ use crate::queue::{Start, WhenBehind};
 pub struct Checked {
     /// Where records come in over HTTP.
     pub ingest: Ingest,
+    /// Where metricast is seen from outside.
+    pub admin: Admin,
     /// What holds records until every publisher has answered for them.
     pub queue: Queue,
     /// What `[defaults]` and this machine give to publishers.
@@ -42,6 +44,15 @@ pub struct Ingest {
     pub listen: SocketAddr,
     /// The largest body in bytes, after decompression.
     pub max_body: usize,
+}
+
+/// `[admin]`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Admin {
+    /// Address of health, status and metricast's own metrics; none where they are off.
+    pub listen: Option<SocketAddr>,
+    /// The file says so: an address that is taken is then a mistake.
+    pub stated: bool,
 }
 
 /// `[queue]`.

@@ -8,6 +8,8 @@ const LOOPBACK: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 
 /// `ingest.listen`.
 pub const INGEST_LISTEN: SocketAddr = SocketAddr::new(LOOPBACK, 4319);
+/// `admin.listen`.
+pub const ADMIN_LISTEN: SocketAddr = SocketAddr::new(LOOPBACK, 4320);
 /// `ingest.max_body`: one body after decompression.
 pub const MAX_BODY: usize = 16 << 20;
 /// `queue.max_size` of the queue in memory.

@@ -5,6 +5,7 @@
 //! of it, [`Checked`], has nothing optional that has a default. A plugin's own settings (`[publishers.config]`) pass
 //! through as JSON, and [`Checked::explain`] points what the plugin says about them back at the line in the file.
 
+mod admin;
 mod check;
 mod checked;
 pub mod defaults;
@@ -23,7 +24,7 @@ mod tests;
 use std::path::{Path, PathBuf};
 
 pub(crate) use checked::overlap;
-pub use checked::{Batching, Checked, InQueue, Ingest, Listen, Publisher, Queue, Retry, WhenFull};
+pub use checked::{Admin, Batching, Checked, InQueue, Ingest, Listen, Publisher, Queue, Retry, WhenFull};
 pub use problem::{Location, Problem};
 pub use shared::{Given, SharedSettings};
 pub(crate) use units::{show_size, show_time};

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use serde_json::{Map, Value};
 
-use super::checked::{Batching, Checked, InQueue, Ingest, Listen, Publisher, Queue, Retry, WhenFull};
+use super::checked::{Admin, Batching, Checked, InQueue, Ingest, Listen, Publisher, Queue, Retry, WhenFull};
 use super::defaults;
 use super::places::Places;
 use super::shared::{self, SharedSettings};
@@ -20,6 +20,7 @@ impl Checked {
         let instance = shared::instance(&host, std::env::current_exe().ok().as_deref());
         Self {
             ingest: Ingest { listen: defaults::INGEST_LISTEN, max_body: defaults::MAX_BODY },
+            admin: Admin { listen: None, stated: false },
             queue: Queue::in_memory(max_size),
             shared: SharedSettings::new(Map::new(), Places::default(), instance, host),
             publishers: vec![publisher],

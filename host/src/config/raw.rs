@@ -14,6 +14,7 @@ use crate::queue::{Start, WhenBehind};
 #[derive(Debug, Default)]
 pub(super) struct Raw {
     pub(super) ingest: RawIngest,
+    pub(super) admin: RawAdmin,
     pub(super) queue: RawQueue,
     pub(super) defaults: RawDefaults,
     pub(super) publishers: Option<Vec<RawPublisher>>,
@@ -24,6 +25,11 @@ pub(super) struct Raw {
 pub(super) struct RawIngest {
     pub(super) listen: Option<At<String>>,
     pub(super) max_body: Option<At<usize>>,
+}
+
+#[derive(Debug, Default)]
+pub(super) struct RawAdmin {
+    pub(super) listen: Option<At<String>>,
 }
 
 #[derive(Debug, Default)]
@@ -121,6 +127,7 @@ fn read_root(root: &mut Reader<'_, '_, '_>) -> Raw {
             listen: table.text("listen", "\"127.0.0.1:4319\""),
             max_body: table.size("max_body", "\"16MiB\""),
         }),
+        admin: root.table("admin", |table| RawAdmin { listen: table.text("listen", "\"127.0.0.1:4320\" or \"off\"") }),
         queue: root.table("queue", |table| RawQueue {
             path: table.text("path", "\"metricast-data\""),
             max_size: table.size("max_size", "\"64MiB\""),

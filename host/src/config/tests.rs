@@ -48,6 +48,7 @@ fn golden(path: &Path, told: &str) {
 fn what_is_left_out_has_its_default() {
     let config = good("[[publishers]]\nplugin = \"prometheus\"\n");
     assert_eq!(config.ingest, Ingest { listen: defaults::INGEST_LISTEN, max_body: defaults::MAX_BODY });
+    assert_eq!(config.admin, Admin { listen: Some(defaults::ADMIN_LISTEN), stated: false });
     assert_eq!(config.queue, Queue::in_memory(defaults::MEMORY_QUEUE));
     assert_eq!(config.drain_timeout, defaults::DRAIN_TIMEOUT);
     let [publisher] = config.publishers.as_slice() else { panic!("{:?}", config.publishers) };
@@ -131,6 +132,7 @@ fn the_page_about_the_config_tells_the_defaults() {
     for (key, default) in [
         ("listen", format!("\"{}\"", defaults::INGEST_LISTEN)),
         ("listen", format!("\"{}\"", defaults::SCRAPE_LISTEN)),
+        ("listen", format!("\"{}\"", defaults::ADMIN_LISTEN)),
         ("max_body", size(defaults::MAX_BODY)),
         ("forget_after", time(defaults::FORGET_AFTER)),
         ("max_dead_letters", defaults::MAX_DEAD_LETTERS.to_string()),
@@ -154,6 +156,17 @@ fn the_page_about_the_config_tells_the_defaults() {
     ] {
         assert!(page.contains(&format!("`{key}` = {default}")), "{key} {default}");
     }
+}
+
+#[test]
+fn the_admin_port_can_be_moved_or_off_and_makes_way_where_nobody_stated_it() {
+    let publisher = "[[publishers]]\nplugin = \"prometheus\"\n";
+    let admin = |text: &str| good(&format!("{text}\n{publisher}")).admin;
+    let moved = Admin { listen: Some("0.0.0.0:9000".parse().unwrap()), stated: true };
+    assert_eq!(admin("[admin]\nlisten = \"0.0.0.0:9000\""), moved);
+    assert_eq!(admin("[admin]\nlisten = \"off\""), Admin { listen: None, stated: true });
+    let ingest = admin("[ingest]\nlisten = \"0.0.0.0:4320\"");
+    assert_eq!(ingest, Admin { listen: None, stated: false });
 }
 
 #[test]

@@ -6,6 +6,7 @@
 
 use std::future::Future;
 use std::io;
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
@@ -21,6 +22,7 @@ use tokio::net::TcpListener;
 
 use super::body::{Bodies, Taken, linger};
 use super::once::{self, Identity, REPLAYED};
+use super::tally::Tally;
 use crate::clock;
 use crate::config::WhenFull;
 use crate::queue::Queue;
@@ -42,6 +44,7 @@ struct Ingest {
     queue: Queue,
     bodies: Bodies,
     when_full: WhenFull,
+    tally: Arc<Tally>,
 }
 
 /// Serves until `stopped`, then answers what is under way and ends.
@@ -53,19 +56,20 @@ pub async fn serve(
     queue: Queue,
     max_body: usize,
     when_full: WhenFull,
+    tally: Arc<Tally>,
     stopped: impl Future<Output = ()> + Send + 'static,
 ) -> io::Result<()> {
-    let ingest = Ingest { queue, bodies: Bodies::new(max_body, PATIENCE), when_full };
+    let ingest = Ingest { queue, bodies: Bodies::new(max_body, PATIENCE), when_full, tally };
     let router =
         Router::new().route(problem::RECORDS, post(take).fallback(not_posted)).fallback(elsewhere).with_state(ingest);
     axum::serve(listener, router).with_graceful_shutdown(stopped).await
 }
 
 async fn take(State(ingest): State<Ingest>, headers: HeaderMap, body: Body) -> Response {
-    match ingest.take(&headers, body).await {
-        Ok(response) => response,
-        Err(problem) => answer(&problem),
-    }
+    let taken = ingest.take(&headers, body).await;
+    let response = taken.unwrap_or_else(|problem| answer(&problem));
+    ingest.tally.answered(response.status().as_u16());
+    response
 }
 
 async fn elsewhere(method: Method, uri: Uri) -> Response {
@@ -124,11 +128,13 @@ impl Ingest {
             WhenFull::Block => PATIENCE,
             WhenFull::Reject => Duration::ZERO,
         };
+        let counts = (read.records.len() as u64, read.refused_count());
         let (batch, request) = (read.records.finish(), identity.map(|identity| identity.answered(&answer)));
         // Of a body without records there is nothing to take twice.
         let request = request.filter(|_| !batch.is_empty());
         let appended = self.queue.append_noted(batch, Note { request, ..Note::default() }, patience).await;
         appended.map_err(|error| Problem::NoRoom(error.to_string()))?;
+        self.tally.took(counts.0, counts.1);
         // What waits for room in the queue is held as well.
         drop((share, claim));
         Ok((status, [(CONTENT_TYPE, "application/json")], answer).into_response())
@@ -162,7 +168,12 @@ mod tests {
     const GOOD: &str = r#"{"event_name": "e", "start_time": 1}"#;
 
     fn ingest(queue: &Queue) -> Ingest {
-        Ingest { queue: queue.clone(), bodies: Bodies::new(1 << 20, PATIENCE), when_full: WhenFull::Block }
+        Ingest {
+            queue: queue.clone(),
+            bodies: Bodies::new(1 << 20, PATIENCE),
+            when_full: WhenFull::Block,
+            tally: Arc::default(),
+        }
     }
 
     #[tokio::test(start_paused = true)]

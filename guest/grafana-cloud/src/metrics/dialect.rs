@@ -77,6 +77,16 @@ impl Dialect {
     }
 }
 
+/// What a push in this format says of itself.
+pub(crate) fn headers(format: &Format<'_>) -> Vec<(&'static str, &'static str)> {
+    let optional = [
+        ("content-encoding", format.content_encoding()),
+        ("x-prometheus-remote-write-version", format.remote_write_version()),
+    ];
+    let optional = optional.into_iter().filter_map(|(name, value)| Some((name, value?)));
+    std::iter::once(("content-type", format.content_type())).chain(optional).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -9,7 +9,7 @@ use metricast_series::otlp::Resource;
 use metricast_series::push::{Count, Labels};
 
 use super::answer::{Answer, classify};
-use super::dialect::Dialect;
+use super::dialect::{Dialect, headers};
 use crate::client::Ask;
 use crate::discovery::authorization;
 use crate::place::Target;
@@ -23,9 +23,7 @@ pub(crate) fn ask(probe: &mut Probe<'_>, target: &Target) {
     let dialect = Dialect::new(probe.options.protocol);
     let (labels, resource) = (Labels::default(), Resource::default());
     let format = dialect.format(&labels, &resource);
-    let mut headers = vec![("content-type", format.content_type())];
-    headers.extend(format.content_encoding().map(|encoding| ("content-encoding", encoding)));
-    headers.extend(format.remote_write_version().map(|version| ("x-prometheus-remote-write-version", version)));
+    let headers = headers(&format);
     let authorization = authorization(probe.options, target);
     let body = if dialect == Dialect::Otlp { &[] } else { NOTHING };
     let (url, authorization) = (target.url.as_str(), authorization.as_ref());

@@ -14,7 +14,7 @@ use metricast_series::otlp::Resource;
 use metricast_series::push::{Body, Labels, Limits, SHORTEST_MILLIS, Sent};
 
 use super::answer::{Answer, classify};
-use super::dialect::Dialect;
+use super::dialect::{Dialect, headers};
 use super::words::{self, Trouble};
 use crate::client::Ask;
 use crate::discovery::{Directory, authorization};
@@ -245,9 +245,7 @@ impl Pusher {
 
 fn post(body: &Body, dialect: Dialect, way: &Way<'_>, target: &Target) -> Result<Response, PublishError> {
     let format = dialect.format(&way.stamp.labels, &way.stamp.resource);
-    let mut headers = vec![("content-type", format.content_type())];
-    headers.extend(format.content_encoding().map(|encoding| ("content-encoding", encoding)));
-    headers.extend(format.remote_write_version().map(|version| ("x-prometheus-remote-write-version", version)));
+    let headers = headers(&format);
     let authorization = authorization(way.options, target);
     let (url, authorization) = (target.url.as_str(), authorization.as_ref());
     Ask { method: Method::Post, url, authorization, headers: &headers, body: &body.bytes }.send(way.deadline)

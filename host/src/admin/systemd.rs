@@ -1,0 +1,82 @@
+//! What a service manager is told (`sd_notify(3)`): nothing where none listens.
+
+use std::time::Duration;
+
+use sd_notify::NotifyState;
+
+use super::snapshot::Stage;
+
+/// While it starts, it asks for so much time again and again.
+const MORE_TIME: Duration = Duration::from_secs(30);
+
+/// Tells a service manager.
+#[derive(Debug)]
+pub(super) struct Manager {
+    watched: bool,
+    ready: bool,
+    stopping: bool,
+    status: String,
+}
+
+/// What it is told about.
+#[derive(Debug)]
+pub(super) struct Told<'a> {
+    pub(super) stage: Stage,
+    pub(super) has_started: bool,
+    /// No restart is needed.
+    pub(super) gets_on: bool,
+    /// One line for people.
+    pub(super) status: &'a str,
+}
+
+impl Manager {
+    /// The one that started this process; how often it wants a sign of life is half of its own limit.
+    pub(super) fn find() -> (Self, Option<Duration>) {
+        let limit = sd_notify::watchdog_enabled();
+        let manager = Self { watched: limit.is_some(), ready: false, stopping: false, status: String::new() };
+        (manager, limit.map(|limit| limit / 2))
+    }
+
+    /// Tells what is new, and gives the sign of life.
+    pub(super) fn tell(&mut self, told: &Told<'_>) {
+        let mut states = Vec::new();
+        if told.stage == Stage::Draining && !self.stopping {
+            self.stopping = true;
+            states.push(NotifyState::Stopping);
+        }
+        if told.has_started && !self.ready && !self.stopping {
+            self.ready = true;
+            states.push(NotifyState::Ready);
+        }
+        if !self.ready && !self.stopping {
+            states.push(NotifyState::ExtendTimeoutUsec(MORE_TIME.as_micros() as u32));
+        }
+        if self.watched && told.gets_on {
+            states.push(NotifyState::Watchdog);
+        }
+        if told.status != self.status {
+            told.status.clone_into(&mut self.status);
+            states.push(NotifyState::Status(told.status));
+        }
+        send(&states);
+    }
+}
+
+/// The config is being read again; [`reloaded`] has to follow.
+pub fn reloading() {
+    let now = NotifyState::monotonic_usec_now();
+    send(&[Some(NotifyState::Reloading), now.ok()].into_iter().flatten().collect::<Vec<_>>());
+}
+
+/// It was read, and taken or refused.
+pub fn reloaded() {
+    send(&[NotifyState::Ready]);
+}
+
+fn send(states: &[NotifyState<'_>]) {
+    if !states.is_empty()
+        && let Err(error) = sd_notify::notify(states)
+    {
+        tracing::debug!("the service manager cannot be told: {error}");
+    }
+}
