@@ -141,11 +141,11 @@ async fn there(admin: SocketAddr, question: &Question, hear: &mut dyn FnMut(Line
         .body(Full::new(Bytes::from(serde_json::to_vec(question)?)))?;
     let asked = || format!("cannot ask the metricast that has the queue, at its admin port {admin}");
     let response = client.request(request).await.with_context(asked)?;
-    let (head, mut body) = response.into_parts();
-    if !head.status.is_success() {
+    let (parts, mut body) = response.into_parts();
+    if !parts.status.is_success() {
         let text = body.collect().await.map(http_body_util::Collected::to_bytes).unwrap_or_default();
         let said = crate::untrusted::text(&String::from_utf8_lossy(&text), 500);
-        bail!("{}: it answered {} {}", asked(), head.status, said.trim_end());
+        bail!("{}: it answered {} {}", asked(), parts.status, said.trim_end());
     }
     let mut waiting = Vec::new();
     while let Some(frame) = body.frame().await {

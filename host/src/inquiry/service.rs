@@ -4,7 +4,7 @@
 //! JSON without being asked for leave first, and one that has made a name of its own point here is known by that name.
 
 use std::net::IpAddr;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, PoisonError, RwLock};
 
 use axum::Router;
 use axum::body::{Body, Bytes};
@@ -26,13 +26,17 @@ const WAITING: usize = 64;
 
 /// Where questions are answered once there is a queue. Cheap to clone.
 #[derive(Clone, Debug, Default)]
-pub struct Window(Arc<OnceLock<Desk>>);
+pub struct Window(Arc<RwLock<Option<Desk>>>);
 
 impl Window {
     /// Answers from now on.
     pub fn open(&self, desk: Desk) {
-        // A process has one queue.
-        let _ = self.0.set(desk);
+        *self.0.write().unwrap_or_else(PoisonError::into_inner) = Some(desk);
+    }
+
+    /// Answers no more, and lets the folder go.
+    pub fn close(&self) {
+        *self.0.write().unwrap_or_else(PoisonError::into_inner) = None;
     }
 
     /// The route.
@@ -45,14 +49,14 @@ async fn ask(State(window): State<Window>, headers: HeaderMap, body: Bytes) -> R
     if !is_called_by_address(&headers) {
         return refused(StatusCode::FORBIDDEN, "this port is called by its address, or as localhost");
     }
-    if !headers.get(CONTENT_TYPE).is_some_and(|value| value == "application/json") {
+    if headers.get(CONTENT_TYPE).is_none_or(|value| value != "application/json") {
         return refused(StatusCode::UNSUPPORTED_MEDIA_TYPE, "a question comes as application/json");
     }
     let question: Question = match serde_json::from_slice(&body) {
         Ok(question) => question,
         Err(error) => return refused(StatusCode::BAD_REQUEST, &format!("this is no question: {error}")),
     };
-    let Some(desk) = window.0.get().cloned() else {
+    let Some(desk) = window.0.read().unwrap_or_else(PoisonError::into_inner).clone() else {
         return refused(StatusCode::SERVICE_UNAVAILABLE, "there is no queue in a folder here, or it is not open yet");
     };
     let (lines, told) = mpsc::channel(WAITING);

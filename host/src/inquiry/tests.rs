@@ -255,8 +255,7 @@ async fn what_cannot_go_again_stays_with_a_reason() {
     let _search = open.three_letters().await;
     let sender = |name: &str| Sender { publisher: name.to_owned(), plugin: String::new() };
     let epoch = "00".repeat(12);
-    let [first, ..] = open.store.meta().letters(&metricast_store::meta::Filter::default()).unwrap().try_into().unwrap();
-    let metricast_store::meta::Filed { mut letter, .. }: metricast_store::meta::Filed = first;
+    let mut letter = open.store.meta().letter(1).unwrap().unwrap().letter;
     if let metricast_store::meta::Origin::Record { publisher, .. } = &mut letter.origin {
         *publisher = "gone".to_owned();
     }

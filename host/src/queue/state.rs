@@ -100,12 +100,6 @@ impl State {
         self.window.front().map_or(self.next, |held| held.entry.first)
     }
 
-    /// What `reader` is given at `offset`, where that is in memory.
-    pub(super) fn entry_at(&self, offset: u64, reader: &str) -> Option<Entry> {
-        let held = self.held_at(offset)?;
-        Some(if held.is_for(reader) { held.entry.clone() } else { self.nothing_of(held) })
-    }
-
     /// What comes next for a publisher, where that is in memory.
     pub(super) fn next_of(&self, place: &Place) -> Option<Entry> {
         let held = self.held_at(place.read)?;
