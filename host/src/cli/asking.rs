@@ -1,7 +1,7 @@
 //! Questions about a queue in a folder: answered here where nobody has it, else by the metricast that has, through its
 //! admin port.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -133,6 +133,7 @@ fn here(folder: &Path, question: &Question, hear: &mut dyn FnMut(Line) -> bool) 
 
 /// Asks the process that has the folder.
 async fn there(admin: SocketAddr, question: &Question, hear: &mut dyn FnMut(Line) -> bool) -> anyhow::Result<()> {
+    let admin = on_this_machine(admin);
     let mut connector = HttpConnector::new();
     connector.set_connect_timeout(Some(CONNECT));
     let client: Client<_, Full<Bytes>> = Client::builder(TokioExecutor::new()).build(connector);
@@ -161,6 +162,16 @@ async fn there(admin: SocketAddr, question: &Question, hear: &mut dyn FnMut(Line
         anyhow::ensure!(waiting.len() <= LONGEST, "the answer has a line without an end");
     }
     Ok(())
+}
+
+/// Who listens everywhere listens here too.
+fn on_this_machine(mut admin: SocketAddr) -> SocketAddr {
+    match admin.ip() {
+        IpAddr::V4(ip) if ip.is_unspecified() => admin.set_ip(Ipv4Addr::LOCALHOST.into()),
+        IpAddr::V6(ip) if ip.is_unspecified() => admin.set_ip(Ipv6Addr::LOCALHOST.into()),
+        _ => {}
+    }
+    admin
 }
 
 /// One line of JSON without a control character in it, so that it can be shown anywhere.

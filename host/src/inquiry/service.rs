@@ -1,18 +1,22 @@
 //! `POST /queue` on the admin port: a [`Question`] as JSON, answered with [`Line`](super::Line)s as JSON lines.
 //!
-//! Whoever reaches the port may ask. A page in somebody's browser may not: what it sends across sites cannot be called
-//! JSON without being asked for leave first, and one that has made a name of its own point here is known by that name.
+//! Answers hold records, so only this machine is answered, wherever the port listens. A page in a browser on it is not:
+//! what it sends across sites cannot be called JSON without leave that nobody gives, and one that has made a name of its
+//! own point here is known by that name.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use axum::Router;
 use axum::body::{Body, Bytes};
-use axum::extract::{DefaultBodyLimit, State};
+use axum::extract::connect_info::Connected;
+use axum::extract::{ConnectInfo, DefaultBodyLimit, State};
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
+use axum::serve::IncomingStream;
 use http::header::{CONTENT_TYPE, HOST};
 use http::{HeaderMap, StatusCode};
+use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 
 use super::{Desk, InquiryError, Line, Question};
@@ -45,7 +49,37 @@ impl Window {
     }
 }
 
-async fn ask(State(window): State<Window>, headers: HeaderMap, body: Bytes) -> Response {
+/// Both ends of a connection; the server that the route is part of hands it on.
+#[derive(Clone, Copy, Debug)]
+pub struct Ends {
+    /// Where it comes from.
+    pub peer: SocketAddr,
+    /// Where it came to.
+    pub own: Option<SocketAddr>,
+}
+
+impl Connected<IncomingStream<'_, TcpListener>> for Ends {
+    fn connect_info(stream: IncomingStream<'_, TcpListener>) -> Self {
+        Self { peer: *stream.remote_addr(), own: stream.io().local_addr().ok() }
+    }
+}
+
+impl Ends {
+    fn are_here(&self) -> bool {
+        let peer = self.peer.ip().to_canonical();
+        peer.is_loopback() || self.own.is_some_and(|own| own.ip().to_canonical() == peer)
+    }
+}
+
+async fn ask(
+    State(window): State<Window>,
+    ConnectInfo(ends): ConnectInfo<Ends>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Response {
+    if !ends.are_here() {
+        return refused(StatusCode::FORBIDDEN, "questions about the queue are answered on its own machine only");
+    }
     if !is_called_by_address(&headers) {
         return refused(StatusCode::FORBIDDEN, "this port is called by its address, or as localhost");
     }
@@ -86,6 +120,19 @@ fn refused(status: StatusCode, why: &str) -> Response {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn only_this_machine_is_answered() {
+        let ends = |peer: &str, own: &str| Ends { peer: peer.parse().unwrap(), own: own.parse().ok() };
+        for (peer, own) in
+            [("127.0.0.1:1", ""), ("[::1]:1", ""), ("[::ffff:127.0.0.1]:1", ""), ("10.0.0.7:1", "10.0.0.7:4320")]
+        {
+            assert!(ends(peer, own).are_here(), "{peer}");
+        }
+        for (peer, own) in [("10.0.0.8:1", "10.0.0.7:4320"), ("10.0.0.8:1", ""), ("[::ffff:10.0.0.8]:1", "[::1]:1")] {
+            assert!(!ends(peer, own).are_here(), "{peer}");
+        }
+    }
 
     #[test]
     fn a_name_that_somebody_made_is_not_this_port() {
