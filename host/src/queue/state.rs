@@ -43,7 +43,8 @@ pub(super) struct Place {
     pub(super) synced: u64,
     /// Records that it was not given, since it held a full queue back. The few of them that it had read may still arrive.
     pub(super) dropped: u64,
-    /// Its cursor is that of a state.
+    /// Its cursor is that of a state, in which nothing that lies below it would be counted any more: what was in the
+    /// queue before comes to it as something new.
     pub(super) stateful: bool,
 }
 
@@ -51,6 +52,14 @@ pub(super) struct Place {
 struct Held {
     entry: Entry,
     addressed: Option<Arc<str>>,
+    /// As it was in the queue before, if it was.
+    before: Option<Entry>,
+}
+
+impl Held {
+    fn is_for(&self, reader: &str) -> bool {
+        self.addressed.as_deref().is_none_or(|name| name == reader)
+    }
 }
 
 impl Place {
@@ -86,10 +95,10 @@ impl State {
         }
     }
 
-    pub(super) fn push(&mut self, entry: Entry, addressed: Option<Arc<str>>) {
+    pub(super) fn push(&mut self, entry: Entry, addressed: Option<Arc<str>>, before: Option<Entry>) {
         self.next = entry.next;
         self.window_bytes += entry.batch.byte_len();
-        self.window.push_back(Held { entry, addressed });
+        self.window.push_back(Held { entry, addressed, before });
     }
 
     /// The oldest record in memory, or the next one.
@@ -97,15 +106,22 @@ impl State {
         self.window.front().map_or(self.next, |held| held.entry.first)
     }
 
-    /// What `reader` is given at `offset`, where that is in memory.
-    pub(super) fn entry_at(&self, offset: u64, reader: &str) -> Option<Entry> {
+    /// What comes next for a publisher, where that is in memory.
+    pub(super) fn next_of(&self, place: &Place) -> Option<Entry> {
+        let held = self.held_at(place.read)?;
+        let before = held.before.as_ref().filter(|_| !place.stateful);
+        Some(if held.is_for(&place.name) { before.unwrap_or(&held.entry).clone() } else { self.nothing_of(held) })
+    }
+
+    fn held_at(&self, offset: u64) -> Option<&Held> {
         if offset < self.oldest() {
             return None;
         }
-        let index = self.window.partition_point(|held| held.entry.next <= offset);
-        let Held { entry, addressed } = self.window.get(index)?;
-        let is_for_it = addressed.as_deref().is_none_or(|name| name == reader);
-        Some(if is_for_it { entry.clone() } else { Entry::nothing(&self.epoch, entry.first, entry.next) })
+        self.window.get(self.window.partition_point(|held| held.entry.next <= offset))
+    }
+
+    fn nothing_of(&self, held: &Held) -> Entry {
+        Entry::nothing(&self.epoch, held.entry.first, held.entry.next)
     }
 
     fn present(&self) -> impl Iterator<Item = &Place> {

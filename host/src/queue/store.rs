@@ -107,6 +107,10 @@ pub struct Store {
     meta: Meta,
 }
 
+/// A folder that nobody else has while this is there.
+#[derive(Debug)]
+pub(crate) struct Held(#[expect(dead_code, reason = "it is held, and that is all")] File);
+
 impl std::fmt::Debug for Store {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Store").field("folder", &self.folder).finish_non_exhaustive()
@@ -149,6 +153,14 @@ impl Store {
         store.note_again(&queue, notes_from)?;
         tracing::info!(folder = %folder.display(), first = found.first, next = found.next, "the queue is open");
         Ok((store, queue))
+    }
+
+    /// Keeps everybody else out of a folder that is there, without opening what is in it.
+    ///
+    /// # Errors
+    /// [`StoreError`]
+    pub(crate) fn hold(folder: &Path) -> Result<Held, StoreError> {
+        lock(folder).map(Held)
     }
 
     /// Who has a folder; none where nobody does.
