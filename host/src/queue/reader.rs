@@ -6,12 +6,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use metricast_records::Batch;
-use metricast_store::log::{Damage, Epoch, Found, Frame, LogError};
+use metricast_store::log::{Damage, Epoch, Found, Frame};
 use metricast_store::meta::{MetaError, PublisherChange};
-use tokio::task::JoinHandle;
 use tokio::time::sleep;
 
-use super::backing::{Known, ReadOn};
+use super::backing::{Known, ReadOn, Reading};
 use super::commit::{Committer, change_of};
 use super::note::Note;
 use super::state::Place;
@@ -35,7 +34,7 @@ pub struct Reader {
 /// Where the log is read, here or on a thread that may wait.
 enum LogReader {
     Here(u64, Box<dyn ReadOn>),
-    There(JoinHandle<(Box<dyn ReadOn>, Result<Option<Found>, LogError>)>),
+    There(Reading),
 }
 
 /// What comes next.
@@ -183,8 +182,8 @@ impl Reader {
     async fn from_log(&mut self, offset: u64) -> Option<Entry> {
         self.log = Some(match self.log.take() {
             Some(LogReader::There(reading)) => LogReader::There(reading),
-            Some(LogReader::Here(at, reader)) if at == offset => read_there(reader),
-            _ => read_there(self.shared.kept.as_ref()?.read_from(offset)),
+            Some(LogReader::Here(at, reader)) if at == offset => LogReader::There(reader.read()),
+            _ => LogReader::There(self.shared.kept.as_ref()?.read_from(offset).read()),
         });
         let Some(LogReader::There(reading)) = &mut self.log else { return None };
         let read = reading.await;
@@ -280,13 +279,6 @@ impl Reader {
         let state = self.shared.lock();
         state.places[self.place].as_ref().map_or(0, |place| state.next.saturating_sub(place.cursor))
     }
-}
-
-fn read_there(mut reader: Box<dyn ReadOn>) -> LogReader {
-    LogReader::There(tokio::task::spawn_blocking(move || {
-        let found = reader.read();
-        (reader, found)
-    }))
 }
 
 impl Drop for Reader {

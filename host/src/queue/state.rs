@@ -134,6 +134,11 @@ impl State {
         }
     }
 
+    #[cfg(test)]
+    pub(super) fn forget_window(&mut self) {
+        self.drop_below(u64::MAX);
+    }
+
     fn drop_below(&mut self, offset: u64) {
         while self.window.front().is_some_and(|held| held.entry.next <= offset) {
             self.drop_first();

@@ -20,7 +20,7 @@ use metricast_store::meta::{Change, Limits, Meta, MetaError, Publisher};
 use serde::{Deserialize, Serialize};
 
 use super::Queue;
-use super::backing::{Appended, Backing, Committed, Known, ReadOn};
+use super::backing::{Appended, Backing, Committed, Known, ReadOn, Reading};
 use super::commit::ENDED_WELL;
 use super::note::{Digest, InputPlace, Note};
 use super::remembered::{MAX_AGE, MAX_REQUESTS, NOTES};
@@ -304,7 +304,10 @@ impl Backing for Store {
 }
 
 impl ReadOn for log::Reader<log::Folder> {
-    fn read(&mut self) -> Result<Option<Found>, LogError> {
-        log::Reader::read(self)
+    fn read(mut self: Box<Self>) -> Reading {
+        tokio::task::spawn_blocking(move || {
+            let found = log::Reader::read(&mut self);
+            (self as Box<dyn ReadOn>, found)
+        })
     }
 }
