@@ -66,7 +66,7 @@ impl Forgetful {
         tokio::spawn(this.clone().write_meta());
         let queue = Queue::durable(Arc::new(this.clone()), found.next, found.absent, max_bytes);
         for frame in medium.frames_from(found.notes_from) {
-            queue.note_again(Note::read(frame.note()), frame.next);
+            queue.note_again(Note::read(frame.note()), frame.first, frame.next);
         }
         (this, queue)
     }

@@ -24,6 +24,8 @@ pub(super) struct State {
     pub(super) absent: BTreeMap<String, u64>,
     /// Notes of records from this offset on are in the log only.
     pub(super) notes_from: Option<u64>,
+    /// Those from this one on are being brought to the database.
+    pub(super) notes_under_way: Option<u64>,
     pub(super) lost: u64,
 }
 
@@ -76,6 +78,7 @@ impl State {
             places: Vec::new(),
             absent,
             notes_from: None,
+            notes_under_way: None,
             lost: 0,
         }
     }
@@ -114,7 +117,8 @@ impl State {
     /// The log is needed from here on.
     pub(super) fn needed_from(&self) -> u64 {
         let synced = self.present().map(|place| place.synced);
-        synced.chain(self.absent.values().copied()).chain(self.notes_from).min().unwrap_or(self.next)
+        let absent = self.absent.values().copied();
+        synced.chain(absent).chain(self.notes_from).chain(self.notes_under_way).min().unwrap_or(self.next)
     }
 
     /// Of a queue in memory: what all have answered for; says whether there was anything.

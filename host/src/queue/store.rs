@@ -169,7 +169,7 @@ impl Store {
         let mut reader = self.log.reader(from);
         while let Some(found) = reader.read()? {
             if let Found::Frame(frame) = found {
-                queue.note_again(Note::read(frame.note()), frame.next);
+                queue.note_again(Note::read(frame.note()), frame.first, frame.next);
             }
         }
         Ok(())

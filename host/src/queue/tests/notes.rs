@@ -70,6 +70,45 @@ async fn a_place_that_ended_is_forgotten() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn the_log_stays_while_it_alone_has_a_note_after_a_start_too() {
+    let medium = Medium::default();
+    let (kept, queue) = open(&medium);
+    let before = reader(&queue, "p", Start::Now);
+    queue.append(batch(2)).await.unwrap();
+    queue.append_noted(batch(1), request(1), PATIENCE).await.unwrap();
+    commit(&before, 3).await;
+    assert_eq!(needed_from(&queue), 2);
+    kept.crash();
+    let (_kept, queue) = open(&medium);
+    let _reader = reader(&queue, "p", Start::Now);
+    assert_eq!(needed_from(&queue), 2);
+    queue.keep_notes().await;
+    assert_eq!(needed_from(&queue), 3);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_note_that_comes_while_others_are_kept_holds_the_log_too() {
+    let medium = Medium::default();
+    let (kept, queue) = open(&medium);
+    let reader = reader(&queue, "p", Start::Now);
+    queue.append_noted(batch(1), request(1), PATIENCE).await.unwrap();
+    kept.set_mood(Mood::slow(LONG));
+    let keeping = tokio::spawn({
+        let queue = queue.clone();
+        async move { queue.keep_notes().await }
+    });
+    tokio::time::sleep(Duration::from_millis(10)).await;
+    assert!(!keeping.is_finished());
+    kept.set_mood(Mood::good());
+    queue.append_noted(batch(1), request(2), PATIENCE).await.unwrap();
+    keeping.await.unwrap();
+    commit(&reader, 2).await;
+    assert_eq!(needed_from(&queue), 1, "the second is in the log only");
+    queue.keep_notes().await;
+    assert_eq!(needed_from(&queue), 2);
+}
+
+#[tokio::test(start_paused = true)]
 async fn notes_that_cannot_be_kept_are_tried_again() {
     let medium = Medium::default();
     let (kept, queue) = open(&medium);
