@@ -201,9 +201,9 @@ impl Reader {
         };
         self.log = Some(LogReader::Here(entry.next, reader));
         // It may have been moved on while the disk was read.
-        let is_next = self.with_place(|place| place.read < entry.next).unwrap_or(false);
+        let read = self.with_place(|place| place.read)?;
         self.read_to(entry.next);
-        is_next.then_some(entry)
+        (read < entry.next).then(|| entry.from(read))
     }
 
     fn entry_of(&self, frame: &Frame) -> Entry {

@@ -65,6 +65,18 @@ impl Entry {
     }
 }
 
+impl Entry {
+    /// What is left of it where a reader begins in its middle. One that goes as it is has other offsets, and stays whole.
+    pub(super) fn from(&self, offset: u64) -> Self {
+        if offset <= self.first || self.again || self.batch.is_empty() {
+            return self.clone();
+        }
+        let mut rows: Vec<u32> = self.batch.rows_at(offset..self.next).map(|row| row as u32).collect();
+        rows.sort_unstable();
+        Self { batch: Arc::new(self.batch.select(&rows)), first: offset, ..self.clone() }
+    }
+}
+
 impl State {
     pub(super) fn new(epoch: String, next: u64, absent: BTreeMap<String, u64>) -> Self {
         Self {
@@ -102,7 +114,7 @@ impl State {
         let index = self.window.partition_point(|held| held.entry.next <= offset);
         let Held { entry, addressed } = self.window.get(index)?;
         let is_for_it = addressed.as_deref().is_none_or(|name| name == reader);
-        Some(if is_for_it { entry.clone() } else { Entry::nothing(&self.epoch, entry.first, entry.next) })
+        Some(if is_for_it { entry.from(offset) } else { Entry::nothing(&self.epoch, entry.first, entry.next) })
     }
 
     fn present(&self) -> impl Iterator<Item = &Place> {

@@ -176,6 +176,20 @@ async fn damage_costs_the_records_that_it_hit_and_they_are_counted() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_start_in_the_middle_of_an_entry_gives_the_rest_of_it() {
+    let medium = Medium::default();
+    let (kept, queue) = open(&medium);
+    let before = reader(&queue, "p", Start::Now);
+    queue.append(batch(5)).await.unwrap();
+    commit(&before, 3).await;
+    let mut from_memory = reader(&queue, "p", Start::Now);
+    assert_eq!(next(&mut from_memory).await, (3, 5, vec![3, 4]));
+    kept.crash();
+    let (_kept, queue) = open(&medium);
+    assert_eq!(next(&mut reader(&queue, "p", Start::Now)).await, (3, 5, vec![3, 4]));
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_cursor_never_goes_back() {
     let medium = Medium::default();
     let (_kept, queue) = open(&medium);
