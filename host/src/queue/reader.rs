@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::future::Future;
+use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -34,7 +35,8 @@ pub struct Reader {
 /// Where the log is read, here or on a thread that may wait.
 enum LogReader {
     Here(u64, Box<dyn ReadOn>),
-    There(Reading),
+    /// With the end of the queue when it was begun.
+    There(Reading, u64),
 }
 
 /// What comes next.
@@ -106,7 +108,7 @@ impl Reader {
 
     /// Its cursor at the beginning, and the end of the queue at that time: what lies between may have been answered for
     /// in part.
-    pub fn backlog(&self) -> std::ops::Range<u64> {
+    pub fn backlog(&self) -> Range<u64> {
         self.known.cursor..self.began_at
     }
 
@@ -180,18 +182,21 @@ impl Reader {
 
     /// A batch from the log; nothing where it was moved on meanwhile, or has to try again.
     async fn from_log(&mut self, offset: u64) -> Option<Entry> {
+        let end = self.shared.lock().next;
         self.log = Some(match self.log.take() {
-            Some(LogReader::There(reading)) => LogReader::There(reading),
-            Some(LogReader::Here(at, reader)) if at == offset => LogReader::There(reader.read()),
-            _ => LogReader::There(self.shared.kept.as_ref()?.read_from(offset).read()),
+            Some(LogReader::There(reading, end)) => LogReader::There(reading, end),
+            Some(LogReader::Here(at, reader)) if at == offset => LogReader::There(reader.read(), end),
+            _ => LogReader::There(self.shared.kept.as_ref()?.read_from(offset).read(), end),
         });
-        let Some(LogReader::There(reading)) = &mut self.log else { return None };
+        let Some(LogReader::There(reading, end)) = &mut self.log else { return None };
+        let end = *end;
         let read = reading.await;
         self.log = None;
         let Ok((reader, found)) = read else { return None };
         let entry = match found {
             Ok(Some(Found::Frame(frame))) => self.entry_of(&frame),
             Ok(Some(Found::Damage(damage))) => self.lost(&damage),
+            Ok(None) if offset < end => self.gone(offset..end),
             Ok(None) => return None,
             Err(error) => {
                 tracing::error!(publisher = self.name(), "the queue's log cannot be read, and is tried again: {error}");
@@ -226,8 +231,22 @@ impl Reader {
 
     fn lost(&self, damage: &Damage) -> Entry {
         tracing::error!(publisher = self.name(), "the queue is damaged: {damage}");
-        self.count_lost(damage.offsets.end - damage.offsets.start);
-        Entry::nothing(&Epoch::random().to_string(), damage.offsets.start, damage.offsets.end)
+        self.nothing(&damage.offsets)
+    }
+
+    /// There is no log where there was one.
+    fn gone(&self, offsets: Range<u64>) -> Entry {
+        let Range { start, end } = offsets;
+        tracing::error!(
+            publisher = self.name(),
+            "the records from {start} to below {end} are not in the queue's log any more"
+        );
+        self.nothing(&offsets)
+    }
+
+    fn nothing(&self, lost: &Range<u64>) -> Entry {
+        self.count_lost(lost.end - lost.start);
+        Entry::nothing(&Epoch::random().to_string(), lost.start, lost.end)
     }
 
     fn count_lost(&self, records: u64) {

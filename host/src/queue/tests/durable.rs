@@ -176,6 +176,26 @@ async fn damage_costs_the_records_that_it_hit_and_they_are_counted() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_log_that_is_gone_is_told_and_new_records_arrive() {
+    let medium = Medium::default();
+    let (kept, queue) = open(&medium);
+    let (ahead, _behind) = (reader(&queue, "ahead", Start::Now), reader(&queue, "behind", Start::Now));
+    for _ in 0..3 {
+        queue.append(batch(2)).await.unwrap();
+    }
+    commit(&ahead, 6).await;
+    kept.crash();
+    medium.lose_the_log();
+    let (_kept, queue) = open(&medium);
+    assert_eq!(queue.appended(), 6, "no offset comes twice");
+    let mut behind = reader(&queue, "behind", Start::Now);
+    assert_eq!(next(&mut behind).await, (0, 6, vec![]));
+    assert_eq!(queue.lost(), 6);
+    queue.append(batch(1)).await.unwrap();
+    assert_eq!(next(&mut behind).await, (6, 7, vec![6]));
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_start_in_the_middle_of_an_entry_gives_the_rest_of_it() {
     let medium = Medium::default();
     let (kept, queue) = open(&medium);
