@@ -114,7 +114,7 @@ impl Committer {
     }
 }
 
-async fn change_and_wait(kept: &Kept, change: Change) -> Result<(), MetaError> {
+pub(super) async fn change_and_wait(kept: &Kept, change: Change) -> Result<(), MetaError> {
     let (tell, told) = oneshot::channel();
     // Who waited may have left.
     kept.commit(change, Box::new(move |answer| drop(tell.send(answer))));

@@ -8,11 +8,11 @@ use std::time::Duration;
 
 use metricast_records::Batch;
 use metricast_store::log::{Damage, Epoch, Found, Frame};
-use metricast_store::meta::{MetaError, PublisherChange};
+use metricast_store::meta::{Change, MetaError, PublisherChange};
 use tokio::time::sleep;
 
 use super::backing::{Known, ReadOn, Reading};
-use super::commit::{Committer, change_of};
+use super::commit::{Committer, change_and_wait, change_of};
 use super::note::Note;
 use super::state::Place;
 use super::{Entry, Queue, Shared, Start, WhenBehind};
@@ -54,11 +54,12 @@ impl std::fmt::Debug for Reader {
 }
 
 impl Queue {
-    /// The reader of a publisher: from its own cursor on where the queue knows it, else from where `start` says.
+    /// The reader of a publisher: from its own cursor on where the queue knows it, else from where `start` says. A new
+    /// one is known when this has ended: after a crash it goes on from there too.
     ///
     /// # Errors
     /// What the database of a durable queue says.
-    pub fn reader_of(&self, publisher: &str, when_behind: WhenBehind, start: Start) -> Result<Reader, MetaError> {
+    pub async fn reader_of(&self, publisher: &str, when_behind: WhenBehind, start: Start) -> Result<Reader, MetaError> {
         let known = match &self.0.kept {
             Some(kept) => kept.known(publisher)?,
             None => None,
@@ -76,10 +77,7 @@ impl Queue {
         let reader = Reader::new(&self.0, Place::new(publisher.to_owned(), when_behind, known.cursor), known);
         if let Some(kept) = self.0.kept.as_ref().filter(|_| is_new) {
             let change = PublisherChange { cursor: Some(reader.known.cursor), ..change_of(publisher) };
-            kept.commit(
-                metricast_store::meta::Change { publishers: vec![change], ..Default::default() },
-                Box::new(drop),
-            );
+            change_and_wait(kept, Change { publishers: vec![change], ..Change::default() }).await?;
         }
         Ok(reader)
     }

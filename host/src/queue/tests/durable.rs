@@ -14,8 +14,8 @@ pub(super) fn open(medium: &Medium) -> (Forgetful, Queue) {
     Forgetful::open(medium, Mood::good(), Fuse::none(), 1 << 20)
 }
 
-pub(super) fn reader(queue: &Queue, name: &str, start: Start) -> Reader {
-    queue.reader_of(name, WhenBehind::Block, start).unwrap()
+pub(super) async fn reader(queue: &Queue, name: &str, start: Start) -> Reader {
+    queue.reader_of(name, WhenBehind::Block, start).await.unwrap()
 }
 
 pub(super) async fn commit(reader: &Reader, cursor: u64) {
@@ -37,7 +37,7 @@ async fn a_batch_is_in_the_queue_when_it_is_synced_and_nobody_reads_it_before() 
     let medium = Medium::default();
     let (kept, queue) = open(&medium);
     kept.set_mood(Mood::slow(LONG));
-    let mut reader = reader(&queue, "p", Start::Now);
+    let mut reader = reader(&queue, "p", Start::Now).await;
     let appending = tokio::spawn({
         let queue = queue.clone();
         async move { queue.append(batch(3)).await }
@@ -52,7 +52,7 @@ async fn a_batch_is_in_the_queue_when_it_is_synced_and_nobody_reads_it_before() 
 async fn a_start_goes_on_at_the_synced_cursor_with_an_epoch_of_its_own() {
     let medium = Medium::default();
     let (kept, queue) = open(&medium);
-    let mut reader_before = reader(&queue, "p", Start::Now);
+    let mut reader_before = reader(&queue, "p", Start::Now).await;
     for _ in 0..3 {
         queue.append(batch(2)).await.unwrap();
     }
@@ -61,7 +61,7 @@ async fn a_start_goes_on_at_the_synced_cursor_with_an_epoch_of_its_own() {
     reader_before.release(4);
     kept.crash();
     let (_kept, queue) = open(&medium);
-    let mut reader = reader(&queue, "p", Start::Now);
+    let mut reader = reader(&queue, "p", Start::Now).await;
     queue.append(batch(1)).await.unwrap();
     assert_eq!((reader.backlog(), reader.lag()), (2..6, 5));
     let old = reader.next().await.unwrap();
@@ -76,7 +76,7 @@ async fn a_start_goes_on_at_the_synced_cursor_with_an_epoch_of_its_own() {
 async fn a_crash_takes_what_was_not_synced_and_nothing_else() {
     let medium = Medium::default();
     let (kept, queue) = open(&medium);
-    let reader_before = reader(&queue, "p", Start::Now);
+    let reader_before = reader(&queue, "p", Start::Now).await;
     queue.append(batch(2)).await.unwrap();
     commit(&reader_before, 1).await;
     kept.set_mood(Mood::slow(LONG));
@@ -86,7 +86,7 @@ async fn a_crash_takes_what_was_not_synced_and_nothing_else() {
     kept.crash();
     tokio::time::sleep(PATIENCE).await;
     let (_kept, queue) = open(&medium);
-    let reader = reader(&queue, "p", Start::Now);
+    let reader = reader(&queue, "p", Start::Now).await;
     assert_eq!((queue.appended(), reader.backlog()), (2, 1..2));
 }
 
@@ -116,7 +116,7 @@ async fn a_full_disk_refuses_and_goes_on_when_there_is_room_and_a_failed_one_nee
 async fn who_is_behind_reads_from_the_log_what_memory_does_not_have() {
     let medium = Medium::default();
     let (_kept, queue) = open(&medium);
-    let (mut quick, mut slow) = (reader(&queue, "quick", Start::Now), reader(&queue, "slow", Start::Now));
+    let (mut quick, mut slow) = (reader(&queue, "quick", Start::Now).await, reader(&queue, "slow", Start::Now).await);
     for _ in 0..4 {
         queue.append(batch(2)).await.unwrap();
     }
@@ -137,7 +137,7 @@ async fn who_is_behind_reads_from_the_log_what_memory_does_not_have() {
 async fn what_is_addressed_reaches_its_publisher_only_and_what_comes_again_keeps_its_name() {
     let medium = Medium::default();
     let (kept, queue) = open(&medium);
-    let (a, b) = (reader(&queue, "a", Start::Now), reader(&queue, "b", Start::Now));
+    let (a, b) = (reader(&queue, "a", Start::Now).await, reader(&queue, "b", Start::Now).await);
     let again = Again { epoch: [7; 12], base: 90 };
     let note = Note { addressed: Some("b".into()), again: Some(again), ..Note::default() };
     queue.append_noted(batch(2), note, PATIENCE).await.unwrap();
@@ -154,21 +154,21 @@ async fn what_is_addressed_reaches_its_publisher_only_and_what_comes_again_keeps
     check(a, b).await;
     kept.crash();
     let (_kept, queue) = open(&medium);
-    check(reader(&queue, "a", Start::Now), reader(&queue, "b", Start::Now)).await;
+    check(reader(&queue, "a", Start::Now).await, reader(&queue, "b", Start::Now).await).await;
 }
 
 #[tokio::test(start_paused = true)]
 async fn damage_costs_the_records_that_it_hit_and_they_are_counted() {
     let medium = Medium::default();
     let (kept, queue) = open(&medium);
-    let _reader = reader(&queue, "p", Start::Now);
+    let _reader = reader(&queue, "p", Start::Now).await;
     for _ in 0..3 {
         queue.append(batch(2)).await.unwrap();
     }
     medium.damage(2);
     kept.crash();
     let (_kept, queue) = open(&medium);
-    let mut reader = reader(&queue, "p", Start::Now);
+    let mut reader = reader(&queue, "p", Start::Now).await;
     assert_eq!(next(&mut reader).await, (0, 2, vec![0, 1]));
     assert_eq!(next(&mut reader).await, (2, 4, vec![]));
     assert_eq!(next(&mut reader).await, (4, 6, vec![4, 5]));
@@ -179,7 +179,7 @@ async fn damage_costs_the_records_that_it_hit_and_they_are_counted() {
 async fn a_log_that_is_gone_is_told_and_new_records_arrive() {
     let medium = Medium::default();
     let (kept, queue) = open(&medium);
-    let (ahead, _behind) = (reader(&queue, "ahead", Start::Now), reader(&queue, "behind", Start::Now));
+    let (ahead, _behind) = (reader(&queue, "ahead", Start::Now).await, reader(&queue, "behind", Start::Now).await);
     for _ in 0..3 {
         queue.append(batch(2)).await.unwrap();
     }
@@ -188,7 +188,7 @@ async fn a_log_that_is_gone_is_told_and_new_records_arrive() {
     medium.lose_the_log();
     let (_kept, queue) = open(&medium);
     assert_eq!(queue.appended(), 6, "no offset comes twice");
-    let mut behind = reader(&queue, "behind", Start::Now);
+    let mut behind = reader(&queue, "behind", Start::Now).await;
     assert_eq!(next(&mut behind).await, (0, 6, vec![]));
     assert_eq!(queue.lost(), 6);
     queue.append(batch(1)).await.unwrap();
@@ -199,21 +199,21 @@ async fn a_log_that_is_gone_is_told_and_new_records_arrive() {
 async fn a_start_in_the_middle_of_an_entry_gives_the_rest_of_it() {
     let medium = Medium::default();
     let (kept, queue) = open(&medium);
-    let before = reader(&queue, "p", Start::Now);
+    let before = reader(&queue, "p", Start::Now).await;
     queue.append(batch(5)).await.unwrap();
     commit(&before, 3).await;
-    let mut from_memory = reader(&queue, "p", Start::Now);
+    let mut from_memory = reader(&queue, "p", Start::Now).await;
     assert_eq!(next(&mut from_memory).await, (3, 5, vec![3, 4]));
     kept.crash();
     let (_kept, queue) = open(&medium);
-    assert_eq!(next(&mut reader(&queue, "p", Start::Now)).await, (3, 5, vec![3, 4]));
+    assert_eq!(next(&mut reader(&queue, "p", Start::Now).await).await, (3, 5, vec![3, 4]));
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_cursor_never_goes_back() {
     let medium = Medium::default();
     let (_kept, queue) = open(&medium);
-    let reader = reader(&queue, "p", Start::Now);
+    let reader = reader(&queue, "p", Start::Now).await;
     queue.append(batch(5)).await.unwrap();
     for (asked, kept) in [(3, 3), (1, 3), (0, 3), (5, 5)] {
         commit(&reader, asked).await;
@@ -225,7 +225,7 @@ async fn a_cursor_never_goes_back() {
 async fn the_log_goes_only_below_the_synced_cursors_of_all_who_are_known() {
     let medium = Medium::default();
     let (kept, queue) = open(&medium);
-    let (here, gone) = (reader(&queue, "here", Start::Now), reader(&queue, "gone", Start::Now));
+    let (here, gone) = (reader(&queue, "here", Start::Now).await, reader(&queue, "gone", Start::Now).await);
     for _ in 0..200 {
         queue.append(batch(2)).await.unwrap();
     }
@@ -241,9 +241,18 @@ async fn the_log_goes_only_below_the_synced_cursors_of_all_who_are_known() {
     assert!(first > 0 && first <= 100, "{first}");
     kept.crash();
     let (_kept, queue) = open(&medium);
-    let here = reader(&queue, "here", Start::Now);
+    let here = reader(&queue, "here", Start::Now).await;
     queue.append(batch(1)).await.unwrap();
     commit(&here, 401).await;
     tokio::time::sleep(PATIENCE).await;
     assert_eq!(medium.first(), first, "one that is known and absent holds it");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_new_publisher_is_known_before_any_record_is_acknowledged_to_it() {
+    let medium = Medium::default();
+    let (kept, queue) = open(&medium);
+    kept.set_mood(Mood::bad());
+    let refused = queue.reader_of("p", WhenBehind::Block, Start::Now).await;
+    assert!(refused.is_err(), "a publisher that would be unknown after a crash would miss what came before it");
 }

@@ -15,8 +15,8 @@ fn small(medium: &Medium) -> (Forgetful, Queue) {
     Forgetful::open(medium, Mood::good(), Fuse::none(), SMALL)
 }
 
-fn dropping(queue: &Queue, name: &str) -> Reader {
-    queue.reader_of(name, WhenBehind::DropOldest, Start::Now).unwrap()
+async fn dropping(queue: &Queue, name: &str) -> Reader {
+    queue.reader_of(name, WhenBehind::DropOldest, Start::Now).await.unwrap()
 }
 
 /// Appends until there is no more room, or often; says how often.
@@ -33,7 +33,7 @@ async fn fill(queue: &Queue) -> u64 {
 async fn one_that_may_drop_lets_a_full_queue_go_on_and_its_loss_is_counted_and_kept() {
     let medium = Medium::default();
     let (kept, queue) = small(&medium);
-    let mut reader = dropping(&queue, "p");
+    let mut reader = dropping(&queue, "p").await;
     assert_eq!(fill(&queue).await, 200);
     let dropped = reader.committer().count_dropped();
     let entry = reader.next().await.unwrap();
@@ -43,15 +43,15 @@ async fn one_that_may_drop_lets_a_full_queue_go_on_and_its_loss_is_counted_and_k
     let row = medium.publisher("p").unwrap();
     assert_eq!((row.dropped, row.cursor), (dropped, Some(dropped)));
     kept.crash();
-    assert_eq!(dropping(&open(&medium).1, "p").backlog(), dropped..400);
+    assert_eq!(dropping(&open(&medium).1, "p").await.backlog(), dropped..400);
 }
 
 #[tokio::test(start_paused = true)]
 async fn nobody_drops_what_another_needs_who_may_not() {
     let medium = Medium::default();
     let (_kept, queue) = small(&medium);
-    let reader = dropping(&queue, "p");
-    let strict = queue.reader_of("strict", WhenBehind::Block, Start::Now).unwrap();
+    let reader = dropping(&queue, "p").await;
+    let strict = queue.reader_of("strict", WhenBehind::Block, Start::Now).await.unwrap();
     let held = fill(&queue).await;
     assert!(held < 200);
     assert_eq!(reader.committer().count_dropped(), 0);
@@ -64,8 +64,8 @@ async fn nobody_drops_what_another_needs_who_may_not() {
 async fn nobody_drops_what_an_absent_one_needs() {
     let medium = Medium::default();
     let (_kept, queue) = small(&medium);
-    let reader = dropping(&queue, "p");
-    drop(dropping(&queue, "absent"));
+    let reader = dropping(&queue, "p").await;
+    drop(dropping(&queue, "absent").await);
     assert!(fill(&queue).await < 200);
     assert_eq!(reader.committer().count_dropped(), 0);
 }
@@ -74,7 +74,7 @@ async fn nobody_drops_what_an_absent_one_needs() {
 async fn a_state_is_moved_on_only_when_it_has_all_that_was_read() {
     let medium = Medium::default();
     let (_kept, queue) = small(&medium);
-    let mut reader = dropping(&queue, "p");
+    let mut reader = dropping(&queue, "p").await;
     reader.is_stateful(true);
     queue.append(batch(2)).await.unwrap();
     assert_eq!(reader.next().await.unwrap().next, 2);
@@ -88,7 +88,7 @@ async fn a_state_is_moved_on_only_when_it_has_all_that_was_read() {
 async fn a_commit_that_follows_a_drop_does_not_take_its_cursor_back() {
     let medium = Medium::default();
     let (kept, queue) = small(&medium);
-    let reader = dropping(&queue, "p");
+    let reader = dropping(&queue, "p").await;
     while medium.boundaries().len() < 2 {
         queue.append(batch(2)).await.unwrap();
     }

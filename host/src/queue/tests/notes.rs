@@ -73,14 +73,14 @@ async fn a_place_that_ended_is_forgotten() {
 async fn the_log_stays_while_it_alone_has_a_note_after_a_start_too() {
     let medium = Medium::default();
     let (kept, queue) = open(&medium);
-    let before = reader(&queue, "p", Start::Now);
+    let before = reader(&queue, "p", Start::Now).await;
     queue.append(batch(2)).await.unwrap();
     queue.append_noted(batch(1), request(1), PATIENCE).await.unwrap();
     commit(&before, 3).await;
     assert_eq!(needed_from(&queue), 2);
     kept.crash();
     let (_kept, queue) = open(&medium);
-    let _reader = reader(&queue, "p", Start::Now);
+    let _reader = reader(&queue, "p", Start::Now).await;
     assert_eq!(needed_from(&queue), 2);
     queue.keep_notes().await;
     assert_eq!(needed_from(&queue), 3);
@@ -90,7 +90,7 @@ async fn the_log_stays_while_it_alone_has_a_note_after_a_start_too() {
 async fn a_note_that_comes_while_others_are_kept_holds_the_log_too() {
     let medium = Medium::default();
     let (kept, queue) = open(&medium);
-    let reader = reader(&queue, "p", Start::Now);
+    let reader = reader(&queue, "p", Start::Now).await;
     queue.append_noted(batch(1), request(1), PATIENCE).await.unwrap();
     kept.set_mood(Mood::slow(LONG));
     let keeping = tokio::spawn({
@@ -112,7 +112,7 @@ async fn a_note_that_comes_while_others_are_kept_holds_the_log_too() {
 async fn notes_that_cannot_be_kept_are_tried_again() {
     let medium = Medium::default();
     let (kept, queue) = open(&medium);
-    let reader = reader(&queue, "p", Start::Now);
+    let reader = reader(&queue, "p", Start::Now).await;
     queue.append_noted(batch(1), request(1), PATIENCE).await.unwrap();
     commit(&reader, 1).await;
     kept.set_mood(Mood::bad());
