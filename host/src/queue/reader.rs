@@ -66,11 +66,12 @@ impl Queue {
         };
         let is_new = known.is_none();
         let known = known.unwrap_or_else(|| {
+            let parts = self.0.kept.as_ref().map(|kept| kept.boundaries());
             let state = self.0.lock();
-            let cursor = match start {
-                Start::Now => state.next,
-                Start::Oldest if self.is_durable() => state.needed_from(),
-                Start::Oldest => state.oldest(),
+            let cursor = match (start, parts) {
+                (Start::Now, _) => state.next,
+                (Start::Oldest, Some(parts)) => parts.first().copied().unwrap_or(state.next),
+                (Start::Oldest, None) => state.oldest(),
             };
             Known { cursor, ended_well: true, ..Known::default() }
         });

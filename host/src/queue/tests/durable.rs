@@ -113,6 +113,24 @@ async fn a_full_disk_refuses_and_goes_on_when_there_is_room_and_a_failed_one_nee
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_new_publisher_begins_with_the_next_record_or_the_oldest_that_is_there() {
+    let medium = Medium::default();
+    let (kept, queue) = open(&medium);
+    let old = reader(&queue, "old", Start::Now).await;
+    queue.append(batch(2)).await.unwrap();
+    queue.append(batch(2)).await.unwrap();
+    commit(&old, 4).await;
+    let (now, oldest) = (reader(&queue, "now", Start::Now).await, reader(&queue, "oldest", Start::Oldest).await);
+    assert_eq!((now.backlog(), oldest.backlog()), (4..4, medium.first()..4));
+    assert_eq!(medium.first(), 0, "its part of the log has not gone yet");
+    tokio::time::sleep(PATIENCE).await;
+    kept.crash();
+    let (_kept, queue) = open(&medium);
+    let again = reader(&queue, "now", Start::Oldest).await;
+    assert_eq!(again.backlog(), 4..4, "it is known now");
+}
+
+#[tokio::test(start_paused = true)]
 async fn who_is_behind_reads_from_the_log_what_memory_does_not_have() {
     let medium = Medium::default();
     let (_kept, queue) = open(&medium);
