@@ -41,6 +41,12 @@ pub(super) struct Place {
     pub(super) synced: u64,
     /// Records that it was not given, since it held a full queue back. The few of them that it had read may still arrive.
     pub(super) dropped: u64,
+    /// Of these so many are in no commit that went well.
+    pub(super) drops_unkept: u64,
+    /// It was moved on up to here, whatever is answered for below.
+    pub(super) dropped_to: u64,
+    /// A commit that tells of drops is under way.
+    pub(super) dropping: bool,
     /// Its cursor is that of a state.
     pub(super) stateful: bool,
 }
@@ -53,7 +59,18 @@ struct Held {
 
 impl Place {
     pub(super) fn new(name: String, when_behind: WhenBehind, cursor: u64) -> Self {
-        Self { name, when_behind, read: cursor, cursor, synced: cursor, dropped: 0, stateful: false }
+        Self {
+            name,
+            when_behind,
+            read: cursor,
+            cursor,
+            synced: cursor,
+            dropped: 0,
+            drops_unkept: 0,
+            dropped_to: 0,
+            dropping: false,
+            stateful: false,
+        }
     }
 }
 
@@ -186,8 +203,15 @@ impl State {
             let Some(place) = place.as_mut().filter(|place| behind(place)) else { continue };
             let count = up_to.saturating_sub(place.cursor);
             place.dropped += count;
-            (place.read, place.cursor) = (place.read.max(up_to), place.cursor.max(up_to));
-            moved.push(Dropped { place: index, publisher: place.name.clone(), up_to, count });
+            place.drops_unkept += count;
+            if count > 0 {
+                (place.read, place.cursor, place.dropped_to) = (place.read.max(up_to), up_to, up_to);
+            }
+            // Till its cursor is synced no room is made, and it is asked for again and again.
+            if place.dropped_to > place.synced && !std::mem::replace(&mut place.dropping, true) {
+                let (publisher, up_to, unkept) = (place.name.clone(), place.dropped_to, place.drops_unkept);
+                moved.push(Dropped { place: index, publisher, up_to, count, unkept });
+            }
         }
         moved
     }
@@ -204,4 +228,6 @@ pub(super) struct Dropped {
     pub(super) publisher: String,
     pub(super) up_to: u64,
     pub(super) count: u64,
+    /// With those of drops that could not be kept.
+    pub(super) unkept: u64,
 }

@@ -85,6 +85,29 @@ async fn a_state_is_moved_on_only_when_it_has_all_that_was_read() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_drop_that_cannot_be_kept_is_tried_again_and_counted_once() {
+    let medium = Medium::default();
+    let (kept, queue) = small(&medium);
+    let reader = dropping(&queue, "p").await;
+    let all_fails = Mood { bad_appends: 0, ..Mood::bad() };
+    kept.set_mood(all_fails);
+    assert!(fill(&queue).await < 200, "what is not kept makes no room");
+    assert!(reader.committer().count_dropped() > 0);
+    kept.set_mood(Mood::good());
+    assert_eq!(fill(&queue).await, 200);
+    tokio::time::sleep(PATIENCE).await;
+    assert_eq!(medium.publisher("p").unwrap().dropped, reader.committer().count_dropped());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_queue_in_memory_drops_too() {
+    let queue = Queue::in_memory(batch(2).byte_len() * 2);
+    let mut reader = dropping(&queue, "p").await;
+    assert_eq!(fill(&queue).await, 200);
+    assert_eq!((reader.next().await.unwrap().first, reader.committer().count_dropped()), (396, 396));
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_commit_that_follows_a_drop_does_not_take_its_cursor_back() {
     let medium = Medium::default();
     let (kept, queue) = small(&medium);
