@@ -240,7 +240,7 @@ impl<O: Opener> Leg<O> {
     async fn open_first(&mut self) -> Result<Profile, Halt> {
         let saved = self.assembler.reader().saved();
         self.stateful = saved.is_some();
-        let mut slot = self.new_slot().from(saved, self.answered, self.settings.reset_state);
+        let mut slot = self.new_slot().from(saved, self.settings.reset_state);
         let profile = loop {
             match slot.try_open().await? {
                 Ok(profile) => break profile,
@@ -340,7 +340,9 @@ impl<O: Opener> Leg<O> {
         let may_save = !self.keeping.is_under_way() && self.idle.iter().any(Slot::is_open);
         let save_at = self.saving.due_at().filter(|_| may_save);
         let revive_at = self.idle.iter().filter_map(Slot::revive_at);
-        revive_at.chain(save_at).chain(self.keeping.due_at()).chain(self.flush_at).min()
+        // A cursor of a state is kept with its snapshot.
+        let keep_at = self.keeping.due_at().filter(|_| !self.stateful);
+        revive_at.chain(save_at).chain(keep_at).chain(self.flush_at).min()
     }
 
     fn hand_over(&mut self, entry: Entry, profile: &Profile, under_way: &mut UnderWay<O>) {
