@@ -11,7 +11,6 @@ use serde_json::value::RawValue;
 use super::lines::{Damage, Line, Record, Summary};
 use super::verify::of_log;
 use super::{Desk, InquiryError, Tell};
-use crate::queue::backing::Backing as _;
 use crate::queue::note::Note;
 
 /// Whose records are wanted, and which of them it has no need of.
@@ -41,7 +40,7 @@ impl Desk {
         range.end = range.end.min(self.queue.appended());
         let wanted = Wanted { publisher, skipped, range };
         let mut summary = Summary::default();
-        let mut reader = self.store.read_from(wanted.range.start);
+        let mut reader = self.store.read_log(wanted.range.start);
         while let Some(found) = reader.read()? {
             let (first, frame) = match &found {
                 Found::Damage(damage) => (damage.offsets.start, None),

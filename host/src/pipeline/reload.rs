@@ -196,9 +196,9 @@ impl Pipeline {
         workshop: &Workshop,
     ) -> Result<Member, StartError> {
         let InQueue { start, when_behind, .. } = publisher.in_queue;
-        let reader = || self.queue.reader_of(&publisher.name, when_behind, start).map_err(StoreError::from);
+        let reader = || self.queue.reader_of(&publisher.name, when_behind, start);
         // In memory its place is gone with it; in a folder what it keeps last counts.
-        let early = if self.queue.is_durable() { None } else { Some(reader()?) };
+        let early = if self.queue.is_durable() { None } else { Some(reader().await.map_err(StoreError::from)?) };
         if let Some(mut before) = before {
             before.stop_scrapes().await;
             before.delivery.stop();
@@ -206,7 +206,7 @@ impl Pipeline {
         }
         let reader = match early {
             Some(reader) => reader,
-            None => reader()?,
+            None => reader().await.map_err(StoreError::from)?,
         };
         Ok(Member::start(publisher, prepared, reader, self.max_unsaved, workshop))
     }

@@ -22,7 +22,7 @@ fn batch(records: usize) -> metricast_records::Batch {
 
 /// What a publisher is given from its place on.
 async fn rest(queue: &Queue, publisher: &str, start: Start) -> Vec<(u64, u64)> {
-    let mut reader = queue.reader_of(publisher, WhenBehind::Block, start).unwrap();
+    let mut reader = queue.reader_of(publisher, WhenBehind::Block, start).await.unwrap();
     queue.close();
     let mut places = Vec::new();
     while let Some(entry) = reader.next().await {
@@ -33,7 +33,7 @@ async fn rest(queue: &Queue, publisher: &str, start: Start) -> Vec<(u64, u64)> {
 }
 
 async fn answer_to(queue: &Queue, publisher: &str, cursor: u64) {
-    let reader = queue.reader_of(publisher, WhenBehind::Block, Start::Oldest).unwrap();
+    let reader = queue.reader_of(publisher, WhenBehind::Block, Start::Oldest).await.unwrap();
     reader.committer().commit(Effects { cursor, ..Effects::default() }).await.unwrap();
 }
 
@@ -46,11 +46,9 @@ async fn a_publisher_goes_on_at_its_cursor_and_a_new_one_where_the_config_says()
     answer_to(&queue, "a", 3).await;
     queue.end().await;
     drop((queue, _store));
-    for (publisher, start, expected) in [
-        ("a", Start::Now, vec![(3, 5)]),
-        ("new", Start::Now, vec![]),
-        ("newer", Start::Oldest, vec![(0, 3), (3, 5)]),
-    ] {
+    for (publisher, start, expected) in
+        [("a", Start::Now, vec![(3, 5)]), ("new", Start::Now, vec![]), ("newer", Start::Oldest, vec![(0, 3), (3, 5)])]
+    {
         let (_store, queue) = Store::open(folder.path(), &options()).unwrap();
         assert_eq!(rest(&queue, publisher, start).await, expected, "{publisher}");
         queue.end().await;
