@@ -34,6 +34,7 @@ use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
 use crate::config;
+use crate::inquiry::service::Ends;
 use crate::pipeline::listen_advice;
 
 pub use board::Board;
@@ -83,7 +84,7 @@ impl Admin {
         if let Some(listener) = listener {
             let router = routes(Shown { board: board.clone(), judgement }).merge(more);
             tasks.push(tokio::spawn(async move {
-                if let Err(error) = axum::serve(listener, router).await {
+                if let Err(error) = axum::serve(listener, router.into_make_service_with_connect_info::<Ends>()).await {
                     tracing::error!("the admin port has ended: {error}");
                 }
             }));

@@ -45,6 +45,7 @@
 //! - [`delivery`] brings them from there to a plugin, one delivery a publisher;
 //! - [`plugin`] loads components and runs them in sandboxes, on what [`engine`], [`grants`], [`limits`] and [`egress`]
 //!   allow, and believes nothing that they say before it was checked;
+//! - [`inquiry`] answers what a person asks of a queue in a folder;
 //! - [`scrape`] shows what a plugin exposes;
 //! - [`conformance`] holds a plugin against the contract;
 //! - [`compose`] makes one portable component of several plugins, or a service of one;
@@ -65,6 +66,7 @@ pub mod egress;
 pub mod engine;
 pub mod grants;
 mod identity;
+pub mod inquiry;
 pub mod limits;
 pub mod logging;
 pub mod pipeline;

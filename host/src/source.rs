@@ -7,6 +7,7 @@ mod body;
 pub mod feed;
 pub mod http;
 mod once;
+mod refusals;
 mod tally;
 
 pub(crate) use once::KEY;

@@ -121,6 +121,17 @@ impl fmt::Display for Damage {
     }
 }
 
+/// Bytes at the end of the log that are no frame.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Remainder {
+    /// The file.
+    pub file: String,
+    /// Where in the file they begin.
+    pub at: u64,
+    /// How many there are, up to the last that is not zero.
+    pub bytes: u64,
+}
+
 /// The log cannot be opened or read.
 #[derive(Debug, thiserror::Error)]
 pub enum LogError {
@@ -232,6 +243,15 @@ impl<D: Disk> Log<D> {
     /// [`LogError`]
     pub fn look(disk: &D) -> Result<Reader<D>, LogError> {
         open::look(disk)
+    }
+
+    /// What lies behind the last whole frame of a log that nobody has open, other than zeros: the next opening cuts it
+    /// off. It is a write that was cut short, or was whole once.
+    ///
+    /// # Errors
+    /// [`LogError`]
+    pub fn remainder(disk: &D) -> Result<Option<Remainder>, LogError> {
+        open::remainder(disk)
     }
 
     /// Of this opening.

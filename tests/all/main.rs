@@ -8,6 +8,7 @@ mod backfill;
 mod cli;
 mod compose;
 mod conformance;
+mod dead_letters;
 mod elasticsearch;
 mod from_python;
 mod grafana_cloud;

@@ -102,7 +102,9 @@ impl Shared {
             let fed = feeder.line(line.bytes, line.read_at);
             feeder.past(line.length);
             if let Fed::Refused(refusal) = fed {
-                self.refused().add(&input.name, line.number, &refusal.to_string(), line.bytes)?;
+                let reason = refusal.to_string();
+                feeder.refused(&input.name, line.number, line.bytes, &reason);
+                self.refused().add(&input.name, line.number, &reason, line.bytes)?;
             }
             self.waiting(|| feeder.flush_if_enough())?;
             // Of an input that comes as it is written nothing is held back.

@@ -4,6 +4,7 @@
 //! Everything below the subcommands has typed errors; `anyhow` is for this edge only, where an error is told to a
 //! person and ends the process.
 
+mod asking;
 mod backfill;
 mod check;
 mod chunks;
@@ -11,6 +12,7 @@ mod client;
 mod completions;
 mod compose;
 mod conformance;
+mod dead_letters;
 mod deliver;
 mod exit;
 mod feeding;
@@ -22,6 +24,7 @@ mod overview;
 mod plugins;
 mod progress;
 mod publish;
+mod queue;
 mod refused;
 mod reload;
 mod resume;
@@ -107,6 +110,8 @@ enum Command {
     Inspect(inspect::Inspect),
     Conformance(conformance::Conformance),
     Compose(compose::Compose),
+    DeadLetters(dead_letters::DeadLetters),
+    Queue(queue::Queue),
     Completions(completions::Completions),
 }
 
@@ -126,6 +131,8 @@ impl Command {
             Self::Inspect(command) => command.run(terminal),
             Self::Conformance(command) => command.run(terminal),
             Self::Compose(command) => command.run(terminal),
+            Self::DeadLetters(command) => command.run(terminal),
+            Self::Queue(command) => command.run(terminal),
             Self::Completions(command) => command.run(&mut Cli::command()),
         }
     }

@@ -4,8 +4,8 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::Context as _;
-use axum::Router;
 use tokio::net::TcpListener;
+use tokio::runtime::Handle;
 use tokio_util::sync::CancellationToken;
 
 use super::exit::Exit;
@@ -15,6 +15,8 @@ use super::{signals, start};
 use crate::admin::snapshot::Stage;
 use crate::admin::{self, Admin, Board};
 use crate::config::Checked;
+use crate::inquiry::Desk;
+use crate::inquiry::service::Window;
 use crate::pipeline::{Patience, Report, Scrapes, listen_advice};
 use crate::queue::Queue;
 use crate::source;
@@ -78,13 +80,17 @@ async fn serve(config: &Checked, path: Option<&Path>) -> anyhow::Result<Exit> {
     let mut hangups = signals::Hangups::new()?;
     let listener = listen(config).await?;
     let address = listener.local_addr()?;
-    let port = Admin::start(config.admin, &board, Router::new()).await?;
+    let window = Window::default();
+    let port = Admin::start(config.admin, &board, window.router()).await?;
     let (mut pipeline, workshop) = tokio::select! {
         started = start::pipeline(config, Scrapes::Served) => started?,
         () = stop.cancelled() => return Ok(Exit::Clean),
     };
-    if let Some(Err(error)) = pipeline.store().map(|store| store.announce(port.address())) {
-        tracing::warn!("commands that ask about the queue will not find the admin port: {error}");
+    if let Some(store) = pipeline.store() {
+        window.open(Desk::new(store.clone(), pipeline.queue().clone(), Handle::current()));
+        if let Err(error) = store.announce(port.address()) {
+            tracing::warn!("commands that ask about the queue will not find the admin port: {error}");
+        }
     }
     board.show(pipeline.look(), config);
     board.enter(Stage::Running);
@@ -108,6 +114,7 @@ async fn serve(config: &Checked, path: Option<&Path>) -> anyhow::Result<Exit> {
     }
     let patience = watched.map_or(config.drain_timeout, |watched| watched.drain_timeout());
     let reports = pipeline.drain(Patience::InAll(patience)).await;
+    window.close();
     pipeline.end().await;
     reports.iter().for_each(tell);
     Ok(Exit::undelivered_if(reports.iter().any(Report::fell_short)))

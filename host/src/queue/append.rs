@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use metricast_records::Batch;
-use metricast_store::log::{self, Draft, Place};
+use metricast_store::log::{self, Draft, Epoch, Place};
 use tokio::sync::oneshot;
 use tokio::time::sleep;
 
@@ -144,7 +144,7 @@ impl Shared {
         let first = state.next;
         let next = first + batch.len() as u64;
         let batch = Arc::new(batch.placed(&state.epoch, first));
-        state.push(Entry { batch, first, next, again: false }, note.addressed.as_deref().map(Arc::from));
+        state.push(Entry { batch, first, next, again: false }, note.addressed.as_deref().map(Arc::from), None);
         state.drop_answered();
         drop(state);
         if note.is_lasting() {
@@ -185,8 +185,10 @@ impl Shared {
         if note.is_lasting() {
             state.notes_from.get_or_insert(first);
         }
-        let batch = Arc::new(batch.placed(&state.epoch, first));
-        state.push(Entry { batch, first, next, again: false }, addressed);
+        let entry = |batch, again| Entry { batch: Arc::new(batch), first, next, again };
+        let before = note.again.map(|it| entry(batch.clone().placed(&Epoch(it.epoch).to_string(), it.base), true));
+        let batch = batch.placed(&state.epoch, first);
+        state.push(entry(batch, false), addressed, before);
         state.narrow_window();
         // In the order of the places, which another lock would not keep.
         self.remembered().note(note, next);

@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use metricast_store::meta::{Change, MetaError, Plugin, PublisherChange, State as KeptState, StateChange};
+use metricast_store::meta::{Change, Letter, MetaError, Plugin, PublisherChange, State as KeptState, StateChange};
 use tokio::sync::oneshot;
 
-use super::Shared;
 use super::backing::{Effects, Kept};
+use super::{Queue, Shared};
 use crate::clock;
 
 /// What the database has of a publisher whose delivery is under way, or did not come to its end.
@@ -46,7 +46,11 @@ impl Committer {
             StateChange::Set(KeptState { version: saved.version, next_offset: saved.next_offset, bytes })
         });
         let publisher = PublisherChange { cursor: Some(cursor), skip: effects.skipped, state, ..change_of(&name) };
-        let change = Change { publishers: vec![publisher], letters: effects.letters, ..Change::default() };
+        let mut change = Change { publishers: vec![publisher], letters: effects.letters, ..Change::default() };
+        if !change.letters.is_empty() {
+            // A record that is rejected once more must not find its first letter, which goes in a moment.
+            change.remove_letters = self.shared.remembered().retried();
+        }
         change_and_wait(&kept, change).await?;
         self.synced(cursor);
         Ok(())
@@ -105,6 +109,19 @@ impl Committer {
         drop(state);
         if moved || self.shared.kept.is_none() {
             self.shared.trim();
+        }
+    }
+}
+
+impl Queue {
+    /// Files dead letters that no cursor belongs to. In memory nothing is filed.
+    ///
+    /// # Errors
+    /// What the database says; nothing is filed then.
+    pub(crate) async fn file(&self, letters: Vec<Letter>) -> Result<(), MetaError> {
+        match &self.0.kept {
+            Some(kept) if !letters.is_empty() => change_and_wait(kept, Change { letters, ..Change::default() }).await,
+            _ => Ok(()),
         }
     }
 }

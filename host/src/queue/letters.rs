@@ -1,7 +1,7 @@
 //! Dead letters as the queue files them: records that a publisher did not take, with the reason.
 
 use metricast_records::{Record, dictionary};
-use metricast_store::meta::{Kind, Letter, Origin};
+use metricast_store::meta::{Kind, Letter, MAX_NAME, Origin};
 
 use crate::clock;
 use crate::untrusted;
@@ -60,10 +60,11 @@ pub(crate) fn refused(source: &str, line: u64, raw: &[u8], reason: &str) -> Lett
     /// Bytes of it that are kept.
     const RAW: usize = 64 << 10;
     let raw = raw[..raw.len().min(RAW)].to_vec();
+    let source = untrusted::text(source, MAX_NAME);
     let now = clock::now();
     Letter {
         kind: Kind::Refused,
-        origin: Origin::Line { source: source.to_owned(), line, raw: Some(raw) },
+        origin: Origin::Line { source, line, raw: Some(raw) },
         reason: untrusted::text(reason, REASON),
         plugin: String::new(),
         attempts: 0,

@@ -71,9 +71,9 @@ impl Queue {
             let cursor = match start {
                 // It takes the place of another one.
                 _ if before.is_some() => before.map_or(state.next, |place| place.cursor),
-                Start::Now => state.next,
-                Start::Oldest if self.is_durable() => state.needed_from(),
-                Start::Oldest => state.oldest(),
+                Start::Now if !state.oldest_for_all => state.next,
+                _ if self.is_durable() => state.needed_from(),
+                _ => state.oldest(),
             };
             Known { cursor, ended_well: true, ..Known::default() }
         });
@@ -178,7 +178,7 @@ impl Reader {
     fn look_on(&self) -> Next {
         let state = self.shared.lock();
         let Some(place) = &state.places[self.place] else { return Next::Never };
-        match state.entry_at(place.read, &place.name) {
+        match state.next_of(place) {
             Some(entry) => Next::Entry(entry),
             None if place.read < state.next => Next::InTheLog(place.read),
             None if state.closed && state.under_way == 0 => Next::Never,
@@ -228,9 +228,10 @@ impl Reader {
         if note.addressed.as_ref().is_some_and(|addressed| *addressed != self.name()) {
             return Entry::nothing(&frame.epoch.to_string(), first, next);
         }
-        let (epoch, base) = note.again.map_or((frame.epoch, first), |again| (Epoch(again.epoch), again.base));
+        let again = note.again.filter(|_| !self.with_place(|place| place.stateful).unwrap_or(false));
+        let (epoch, base) = again.map_or((frame.epoch, first), |again| (Epoch(again.epoch), again.base));
         match Batch::read_bytes(frame.body(), &epoch.to_string(), base) {
-            Ok(batch) => Entry { batch: Arc::new(batch), first, next, again: note.again.is_some() },
+            Ok(batch) => Entry { batch: Arc::new(batch), first, next, again: again.is_some() },
             Err(error) => {
                 let publisher = self.name();
                 tracing::error!(publisher, first, next, "records of the queue cannot be read, and are lost: {error}");

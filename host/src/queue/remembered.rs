@@ -3,7 +3,7 @@
 //! Notes are in the log with their records; from there they go to the database now and then, and only then may the log
 //! go. What the log has beyond that is noted again at the start.
 
-use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -37,6 +37,8 @@ pub(super) struct Remembered {
     under_way: HashSet<Digest>,
     places: BTreeMap<String, InputPlace>,
     unkept: Change,
+    /// Dead letters that were appended again and may still be in the database.
+    retried: BTreeSet<u64>,
 }
 
 /// What is known of a request.
@@ -108,9 +110,17 @@ impl Queue {
         self.0.remembered().note(Note { place: Some(place), ..Note::default() }, next);
     }
 
+    /// Dead letters that were appended again, and are none any more though the database may still have them.
+    pub(crate) fn retried(&self) -> Vec<u64> {
+        self.0.remembered().retried()
+    }
+
     /// Takes a note that the log has and the database may not have.
-    pub(super) fn note_again(&self, note: Note, next: u64) {
-        self.0.remembered().note(note, next);
+    pub(super) fn note_again(&self, note: Note, first: u64, next: u64) {
+        if note.is_lasting() {
+            self.0.lock().notes_from.get_or_insert(first);
+            self.0.remembered().note(note, next);
+        }
     }
 
     /// Keeps notes in the database, for as long as there is a queue.
@@ -126,7 +136,7 @@ impl Queue {
     }
 
     /// What is noted is in the database when this has ended; where that fails, the log keeps it.
-    pub(super) async fn keep_notes(&self) {
+    pub(crate) async fn keep_notes(&self) {
         let Some(kept) = &self.0.kept else { return };
         let (mut change, up_to) = {
             let state = self.0.lock();
@@ -139,9 +149,13 @@ impl Queue {
         });
         let (tell, told) = oneshot::channel();
         let again = change.clone();
+        let gone: BTreeSet<u64> = change.remove_letters.iter().copied().collect();
         kept.commit(change, Box::new(move |answer| drop(tell.send(answer))));
         match told.await.unwrap_or(Err(MetaError::Closed)) {
-            Ok(()) => self.0.notes_kept(up_to),
+            Ok(()) => {
+                self.0.remembered().retried.retain(|number| !gone.contains(number));
+                self.0.notes_kept(up_to);
+            }
             Err(error) => {
                 tracing::warn!("the notes of the queue could not be kept, and are tried again: {error}");
                 self.0.remembered().put_back(again);
@@ -172,6 +186,7 @@ impl Remembered {
             self.unkept.places.push((place.input.clone(), (!place.ended).then_some(kept)));
         }
         self.unkept.remove_letters.extend(&note.retried);
+        self.retried.extend(&note.retried);
         self.take(note);
     }
 
@@ -188,6 +203,11 @@ impl Remembered {
             self.places.insert(place.input.clone(), place);
         }
         self.forget_old();
+    }
+
+    /// Dead letters that are such no more, as far as the log has it, though the database may still have them.
+    pub(super) fn retried(&self) -> Vec<u64> {
+        self.retried.iter().copied().collect()
     }
 
     fn recall(&mut self, key: &Digest) -> Option<Request> {

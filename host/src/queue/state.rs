@@ -25,6 +25,10 @@ pub(super) struct State {
     /// Notes of records from this offset on are in the log only.
     pub(super) notes_from: Option<u64>,
     pub(super) lost: u64,
+    /// Where the log began when it was opened, till all publishers of the config have their readers.
+    pub(super) unclaimed: Option<u64>,
+    /// A publisher that is not known begins with the oldest record, whatever the config says: it may have been known.
+    pub(super) oldest_for_all: bool,
 }
 
 /// How far one publisher is.
@@ -39,7 +43,8 @@ pub(super) struct Place {
     pub(super) synced: u64,
     /// Records that it was not given, since it held a full queue back. The few of them that it had read may still arrive.
     pub(super) dropped: u64,
-    /// Its cursor is that of a state.
+    /// Its cursor is that of a state, in which nothing that lies below it would be counted any more: what was in the
+    /// queue before comes to it as something new.
     pub(super) stateful: bool,
 }
 
@@ -47,6 +52,14 @@ pub(super) struct Place {
 struct Held {
     entry: Entry,
     addressed: Option<Arc<str>>,
+    /// As it was in the queue before, if it was.
+    before: Option<Entry>,
+}
+
+impl Held {
+    fn is_for(&self, reader: &str) -> bool {
+        self.addressed.as_deref().is_none_or(|name| name == reader)
+    }
 }
 
 impl Place {
@@ -77,13 +90,15 @@ impl State {
             absent,
             notes_from: None,
             lost: 0,
+            unclaimed: None,
+            oldest_for_all: false,
         }
     }
 
-    pub(super) fn push(&mut self, entry: Entry, addressed: Option<Arc<str>>) {
+    pub(super) fn push(&mut self, entry: Entry, addressed: Option<Arc<str>>, before: Option<Entry>) {
         self.next = entry.next;
         self.window_bytes += entry.batch.byte_len();
-        self.window.push_back(Held { entry, addressed });
+        self.window.push_back(Held { entry, addressed, before });
     }
 
     /// The oldest record in memory, or the next one.
@@ -91,15 +106,22 @@ impl State {
         self.window.front().map_or(self.next, |held| held.entry.first)
     }
 
-    /// What `reader` is given at `offset`, where that is in memory.
-    pub(super) fn entry_at(&self, offset: u64, reader: &str) -> Option<Entry> {
+    /// What comes next for a publisher, where that is in memory.
+    pub(super) fn next_of(&self, place: &Place) -> Option<Entry> {
+        let held = self.held_at(place.read)?;
+        let before = held.before.as_ref().filter(|_| !place.stateful);
+        Some(if held.is_for(&place.name) { before.unwrap_or(&held.entry).clone() } else { self.nothing_of(held) })
+    }
+
+    fn held_at(&self, offset: u64) -> Option<&Held> {
         if offset < self.oldest() {
             return None;
         }
-        let index = self.window.partition_point(|held| held.entry.next <= offset);
-        let Held { entry, addressed } = self.window.get(index)?;
-        let is_for_it = addressed.as_deref().is_none_or(|name| name == reader);
-        Some(if is_for_it { entry.clone() } else { Entry::nothing(&self.epoch, entry.first, entry.next) })
+        self.window.get(self.window.partition_point(|held| held.entry.next <= offset))
+    }
+
+    fn nothing_of(&self, held: &Held) -> Entry {
+        Entry::nothing(&self.epoch, held.entry.first, held.entry.next)
     }
 
     fn present(&self) -> impl Iterator<Item = &Place> {
@@ -114,7 +136,8 @@ impl State {
     /// The log is needed from here on.
     pub(super) fn needed_from(&self) -> u64 {
         let synced = self.present().map(|place| place.synced);
-        synced.chain(self.absent.values().copied()).chain(self.notes_from).min().unwrap_or(self.next)
+        let others = self.absent.values().copied().chain(self.notes_from).chain(self.unclaimed);
+        synced.chain(others).min().unwrap_or(self.next)
     }
 
     /// Of a queue in memory: what all have answered for; says whether there was anything.

@@ -2,11 +2,15 @@
 
 use metricast_records::input::{self, Refusal};
 use metricast_records::{Batch, BatchBuilder};
+use metricast_store::meta::Letter;
 use tokio::runtime::Handle;
 
 use crate::config::defaults::{BATCH_RECORDS, PACKED_TEXT};
 use crate::queue::note::{InputPlace, Note};
-use crate::queue::{AppendError, Queue};
+use crate::queue::{AppendError, Queue, letters};
+
+/// Refused lines that are filed together.
+const BATCH_REFUSED: usize = 100;
 
 /// Packs lines and appends a batch whenever there is enough of it. What is not [flushed](Self::flush) is lost.
 #[derive(Debug)]
@@ -15,6 +19,8 @@ pub struct Feeder {
     runtime: Handle,
     builder: BatchBuilder,
     place: Option<InputPlace>,
+    /// Refused lines that are to be dead letters.
+    refused: Vec<Letter>,
 }
 
 /// What a line was.
@@ -31,7 +37,7 @@ pub enum Fed {
 impl Feeder {
     /// Feeds `queue`, waiting on `runtime` where it is full.
     pub fn new(queue: Queue, runtime: Handle) -> Self {
-        Self { queue, runtime, builder: BatchBuilder::new(), place: None }
+        Self { queue, runtime, builder: BatchBuilder::new(), place: None, refused: Vec::new() }
     }
 
     /// The lines that come next are of an input, behind this place in it, which is kept with them.
@@ -60,6 +66,13 @@ impl Feeder {
         }
     }
 
+    /// A line of a source is no record: where the queue lasts, it becomes a dead letter.
+    pub fn refused(&mut self, source: &str, line: u64, raw: &[u8], reason: &str) {
+        if self.queue.is_durable() {
+            self.refused.push(letters::refused(source, line, raw, reason));
+        }
+    }
+
     /// Appends what was packed so far, where that is enough for a batch.
     ///
     /// # Errors
@@ -68,11 +81,10 @@ impl Feeder {
     /// # Panics
     /// On a thread of an asynchronous runtime, which must not wait.
     pub fn flush_if_enough(&mut self) -> Result<(), AppendError> {
-        if self.builder.len() >= BATCH_RECORDS || self.builder.text_len() >= PACKED_TEXT {
-            self.flush()
-        } else {
-            Ok(())
-        }
+        let is_enough = self.builder.len() >= BATCH_RECORDS
+            || self.builder.text_len() >= PACKED_TEXT
+            || self.refused.len() >= BATCH_REFUSED;
+        if is_enough { self.flush() } else { Ok(()) }
     }
 
     /// Appends what was packed so far.
@@ -83,6 +95,11 @@ impl Feeder {
     /// # Panics
     /// As [`flush_if_enough`](Self::flush_if_enough).
     pub fn flush(&mut self) -> Result<(), AppendError> {
+        // First: who reads on from the place that comes with the records does not see these lines again.
+        let refused = std::mem::take(&mut self.refused);
+        if let Err(error) = self.runtime.block_on(self.queue.file(refused)) {
+            tracing::error!("refused lines are not kept as dead letters: {error}");
+        }
         let batch: Batch = std::mem::take(&mut self.builder).finish();
         self.builder = BatchBuilder::with_room_for(&batch);
         if batch.is_empty() {

@@ -22,6 +22,7 @@ use tokio::net::TcpListener;
 
 use super::body::{Bodies, Taken, linger};
 use super::once::{self, Identity, REPLAYED};
+use super::refusals;
 use super::tally::Tally;
 use crate::clock;
 use crate::config::WhenFull;
@@ -33,6 +34,8 @@ use crate::queue::remembered::Recalled;
 const PATIENCE: Duration = Duration::from_secs(10);
 /// How long a body may take to arrive.
 const BODY_TIME: Duration = Duration::from_mins(1);
+/// What refused lines are said to come from.
+const SOURCE: &str = "POST /v1/records";
 /// What there is.
 const THERE: &str = "POST /v1/records takes records";
 /// Reading less than this is no burden for the threads that serve.
@@ -116,8 +119,13 @@ impl Ingest {
             },
         };
         let received = clock::now();
-        let work = move || body::take(&bytes, content_type.as_deref(), received);
-        let read = if length < READ_HERE {
+        let durable = self.queue.is_durable();
+        let work = move || {
+            let read = body::take(&bytes, content_type.as_deref(), received)?;
+            let refused = durable.then(|| refusals::letters(SOURCE, &read, content_type.as_deref(), &bytes));
+            Ok::<_, body::UnknownType>((read, refused.unwrap_or_default()))
+        };
+        let (read, refused) = if length < READ_HERE {
             work()?
         } else {
             tokio::task::spawn_blocking(work).await.map_err(|_panicked| Problem::Broken)??
@@ -134,6 +142,9 @@ impl Ingest {
         let request = request.filter(|_| !batch.is_empty());
         let appended = self.queue.append_noted(batch, Note { request, ..Note::default() }, patience).await;
         appended.map_err(|error| Problem::NoRoom(error.to_string()))?;
+        if let Err(error) = self.queue.file(refused).await {
+            tracing::error!("refused lines of a body are not kept as dead letters, only told to its sender: {error}");
+        }
         self.tally.took(counts.0, counts.1);
         // What waits for room in the queue is held as well.
         drop((share, claim));

@@ -7,7 +7,8 @@ use std::sync::{Arc, Condvar, Mutex};
 use super::segment::{self, HEADER, Segment, Unfit, Whole};
 use super::writer::Writer;
 use super::{
-    Damage, Disk, DiskFile, Epoch, Log, LogError, Options, Pending, Reader, Recovered, Shared, Times, Written, lock,
+    Damage, Disk, DiskFile, Epoch, Log, LogError, Options, Pending, Reader, Recovered, Remainder, Shared, Times,
+    Written, lock,
 };
 
 pub(super) fn open<D: Disk>(disk: D, options: Options) -> Result<(Log<D>, Recovered), LogError> {
@@ -42,6 +43,29 @@ pub(super) fn look<D: Disk>(disk: &D) -> Result<Reader<D>, LogError> {
     };
     let first = segments.front().map_or(next, |oldest| oldest.first);
     Ok(Reader::new(shared(segments, next), first))
+}
+
+pub(super) fn remainder<D: Disk>(disk: &D) -> Result<Option<Remainder>, LogError> {
+    let Some(last) = segments(disk)?.pop_back() else { return Ok(None) };
+    let in_file = |source| of(&last.name, source);
+    let at = tail(&last).map_err(in_file)?.end;
+    let end = written_to(&last.file, at, last.end()).map_err(in_file)?;
+    Ok((end > at).then(|| Remainder { file: last.name.clone(), at, bytes: end - at }))
+}
+
+/// Behind the last byte from `at` on that is not zero.
+fn written_to<F: DiskFile>(file: &F, mut at: u64, end: u64) -> io::Result<u64> {
+    const STRETCH: usize = 1 << 20;
+    let mut stretch = vec![0; STRETCH];
+    let mut written_to = at;
+    while at < end {
+        let count = file.read_at(&mut stretch, at)?;
+        if let Some(last) = stretch[..count].iter().rposition(|&byte| byte != 0) {
+            written_to = at + last as u64 + 1;
+        }
+        at += STRETCH as u64;
+    }
+    Ok(written_to)
 }
 
 fn shared<D: Disk>(segments: VecDeque<Arc<Segment<D::File>>>, next: u64) -> Arc<Shared<D>> {

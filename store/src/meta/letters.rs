@@ -32,6 +32,8 @@ pub struct Filter {
     pub from: u64,
     /// At most so many; `None` for all.
     pub limit: Option<usize>,
+    /// Their records are left where they are: each comes as `None`.
+    pub without_records: bool,
 }
 
 /// The dead letters of one publisher with one reason.
@@ -180,7 +182,11 @@ pub(super) fn list(views: &Views, filter: &Filter) -> Result<Vec<Filed>, Fault> 
     let mut found = Vec::new();
     heads(views, filter.from, |number, head| {
         if found.len() < limit && filter.takes(&head.letter) {
-            found.push(with_body(views, number, head)?);
+            found.push(if filter.without_records {
+                Filed { number, letter: head.letter }
+            } else {
+                with_body(views, number, head)?
+            });
         }
         Ok(found.len() < limit)
     })?;

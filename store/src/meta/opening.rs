@@ -65,7 +65,7 @@ pub(super) fn open<D: Disk>(disk: &D, limits: &Limits) -> Result<Open, MetaError
 }
 
 /// Reads the format without writing a byte, as opening a database does.
-fn refuse_newer<D: Disk>(disk: &D) -> Result<(), MetaError> {
+pub(super) fn refuse_newer<D: Disk>(disk: &D) -> Result<(), MetaError> {
     if !disk.is_made() {
         return Ok(());
     }

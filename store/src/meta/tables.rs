@@ -58,6 +58,11 @@ macro_rules! tables {
                     },)*
                 })
             }
+
+            /// All of them.
+            pub(super) fn all(&self) -> impl Iterator<Item = &Named<ReadOnlyTable<&'static [u8], &'static [u8]>>> {
+                [$(&self.$name),*].into_iter()
+            }
         }
     };
 }
