@@ -101,14 +101,15 @@ async fn serve(config: &Checked, path: Option<&Path>) -> anyhow::Result<Exit> {
     loop {
         tokio::select! {
             taken = &mut taking => break taken.context("taking records ended in a fault of metricast's own")??,
-            () = changed(watched.as_ref(), &mut hangups) => match &mut watched {
-                Some(watched) => {
+            () = changed(watched.as_ref(), &mut hangups) => {
+                if let Some(watched) = &mut watched {
                     admin::reloading();
                     watched.reload(&mut pipeline, &workshop, &board).await;
                     admin::reloaded();
+                } else {
+                    tracing::warn!("there is no config file to read again: `metricast run -c FILE` has one");
                 }
-                None => tracing::warn!("there is no config file to read again: `metricast run -c FILE` has one"),
-            },
+            }
         }
     }
     let patience = watched.map_or(config.drain_timeout, |watched| watched.drain_timeout());
