@@ -10,14 +10,13 @@ use metricast_store::meta::{Checked, Meta};
 use super::lines::{Damage, Line, Summary};
 use super::records::unreadable;
 use super::{Desk, InquiryError, Tell, finish};
-use crate::queue::backing::Backing as _;
 
 impl Desk {
     pub(super) fn verify(&self, tell: &mut Tell<'_>) -> Result<Summary, InquiryError> {
         let mut summary = Summary::default();
-        let mut reader = self.store.read_from(0);
+        let mut reader = self.read_from(0)?;
         frames(|| reader.read(), &mut summary, tell)?;
-        database(self.store.meta().check()?, &mut summary, tell)?;
+        database(self.meta.check()?, &mut summary, tell)?;
         Ok(summary)
     }
 }
