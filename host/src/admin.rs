@@ -159,6 +159,6 @@ impl Shown {
 
 fn answer(status: StatusCode, lines: &[String]) -> Response {
     let first = if status == StatusCode::OK { "ok\n" } else { "" };
-    let text: String = lines.iter().map(|line| format!("{}\n", line.replace('\n', " "))).collect();
-    (status, format!("{first}{text}")).into_response()
+    let text: Vec<_> = lines.iter().map(|line| line.replace('\n', " ") + "\n").collect();
+    (status, format!("{first}{}", text.concat())).into_response()
 }

@@ -160,12 +160,16 @@ impl Pipeline {
         let upkeep = store.is_some().then(|| tokio::spawn(queue.clone().keep_notes_for_ever()));
         let max_unsaved =
             if store.is_some() { MAX_UNSAVED_ON_DISK } else { MAX_UNSAVED.min(config.queue.max_size / 4) };
-        let mut members = Vec::with_capacity(config.publishers.len());
-        for (publisher, prepared) in config.publishers.iter().zip(prepared) {
+        let mut readers = Vec::with_capacity(config.publishers.len());
+        for publisher in &config.publishers {
             let InQueue { start, when_behind, .. } = publisher.in_queue;
-            let reader = queue.reader_of(&publisher.name, when_behind, start).map_err(StoreError::from)?;
-            members.push(Member::start(publisher, prepared, reader, max_unsaved, workshop));
+            readers.push(queue.reader_of(&publisher.name, when_behind, start).map_err(StoreError::from)?);
         }
+        queue.all_are_there();
+        let publishers = config.publishers.iter().zip(prepared).zip(readers);
+        let members = publishers
+            .map(|((publisher, prepared), reader)| Member::start(publisher, prepared, reader, max_unsaved, workshop));
+        let members = members.collect();
         let mut pipeline = Self { queue, store, upkeep, members, scrapes, max_unsaved };
         pipeline.opened().await?;
         Ok(pipeline)

@@ -137,10 +137,17 @@ impl Queue {
         Self::new(State::new(new_epoch(), 0, BTreeMap::new()), max_bytes, None)
     }
 
-    /// A queue that keeps its records in a backing whose log goes on at `next`; `absent` are publishers that are known
-    /// and may come, with their cursors.
-    pub(crate) fn durable(kept: Kept, next: u64, absent: BTreeMap<String, u64>, max_bytes: usize) -> Self {
-        Self::new(State::new(kept.epoch().to_string(), next, absent), max_bytes, Some(kept))
+    /// A queue that keeps its records in a backing with this `log`; `absent` are publishers that are known and may come,
+    /// with their cursors. The log stays as it is till [`all_are_there`](Self::all_are_there).
+    pub(crate) fn durable(
+        kept: Kept,
+        log: std::ops::Range<u64>,
+        absent: BTreeMap<String, u64>,
+        max_bytes: usize,
+    ) -> Self {
+        let mut state = State::new(kept.epoch().to_string(), log.end, absent);
+        state.unclaimed = Some(log.start);
+        Self::new(state, max_bytes, Some(kept))
     }
 
     fn new(state: State, max_bytes: usize, kept: Option<Kept>) -> Self {
@@ -164,6 +171,19 @@ impl Queue {
     pub fn reader(&self) -> Reader {
         let first = self.0.lock().oldest();
         Reader::new(&self.0, state::Place::new(String::new(), WhenBehind::Block, first), Known::default())
+    }
+
+    /// Who was known is not, for the database is damaged or gone.
+    pub(crate) fn start_everybody_with_the_oldest(&self) {
+        self.0.lock().oldest_for_all = true;
+    }
+
+    /// Every publisher of the config has its reader: what none of them needs may go.
+    pub(crate) fn all_are_there(&self) {
+        let mut state = self.0.lock();
+        (state.unclaimed, state.oldest_for_all) = (None, false);
+        drop(state);
+        self.0.trim();
     }
 
     /// Takes no more. Readers come to the end when they have read what is there.

@@ -6,13 +6,13 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use metricast_store::meta::LetterCount;
-use tokio::sync::Notify;
+use tokio::sync::{Notify, watch};
 
 use super::snapshot::{
     CountsView, ErrorView, IngestView, Mode, PublisherView, QueueView, ReloadsView, Snapshot, Stage, State,
 };
 use crate::clock;
-use crate::config::Checked;
+use crate::config::{Checked, Publisher};
 use crate::delivery::Phase;
 use crate::pipeline::{Look, LookAt};
 use crate::queue::Standing;
@@ -40,7 +40,8 @@ struct Inner {
 struct Pinned {
     stage: Stage,
     look: Option<Look>,
-    traits: BTreeMap<String, Traits>,
+    /// In the order of the config.
+    traits: Vec<Traits>,
     reloads: ReloadsView,
     /// Since when records wait for publishers that were handed none of them.
     behind: BTreeMap<String, f64>,
@@ -49,19 +50,21 @@ struct Pinned {
 /// What the config says of a publisher.
 #[derive(Clone, Debug)]
 struct Traits {
+    name: String,
     plugin: String,
     patience: Duration,
 }
 
 impl Board {
     /// Of a process that starts with a config; without a path it is the built-in one.
-    pub fn new(config: Option<&Path>) -> Self {
+    pub fn new(path: Option<&Path>, config: &Checked) -> Self {
+        let pinned = Pinned { traits: traits(config), ..Pinned::default() };
         Self(Arc::new(Inner {
             started: clock::now(),
-            config: config.map(Path::to_owned),
+            config: path.map(Path::to_owned),
             ingest: Arc::default(),
             changed: Notify::new(),
-            pinned: Mutex::default(),
+            pinned: Mutex::new(pinned),
         }))
     }
 
@@ -72,13 +75,8 @@ impl Board {
 
     /// Shows a pipeline that runs as `config` says, in place of the one before; after each reload again.
     pub fn show(&self, look: Look, config: &Checked) {
-        let traits = config.publishers.iter().map(|publisher| {
-            let calls = 2 * publisher.limits.call_time();
-            let patience = calls + publisher.batch.max_age + SLACK;
-            (publisher.name.clone(), Traits { plugin: publisher.plugin.to_string(), patience })
-        });
         let mut pinned = self.lock();
-        pinned.traits = traits.collect();
+        pinned.traits = traits(config);
         pinned.look = Some(look);
         drop(pinned);
         self.0.changed.notify_one();
@@ -123,19 +121,23 @@ impl Board {
             reloads: *reloads,
             ..Snapshot::default()
         };
-        let Some(look) = look else { return snapshot };
+        let Some(look) = look else {
+            snapshot.publishers = traits.iter().map(|traits| traits.view(&traits.name)).collect();
+            return snapshot;
+        };
         let standings = look.queue.standings();
         let letters = look.store.as_ref().map(|store| store.meta().letter_counts()).unwrap_or_default();
         snapshot.queue = Some(queue(look, &standings));
         for at in &look.publishers {
             let dropped = standings.iter().find(|standing| standing.publisher == at.status.name());
-            let mut view = publisher(at, look.queue.appended(), dropped.map_or(0, |standing| standing.dropped), now);
+            let dropped = dropped.map_or(0, |standing| standing.dropped);
+            let mut view = publisher(at, look.queue.appended(), dropped, now, traits);
+            if *stage != Stage::Draining {
+                ended_by_itself(&mut view, &at.over);
+            }
             wait_since(&mut view, at.status.oldest(), behind, now);
             let LetterCount { held, evicted } = letters.get(&view.name).copied().unwrap_or_default();
             (view.dead_letters, view.dead_letters_evicted) = (held, evicted);
-            if let Some(traits) = traits_of(&view.name, traits) {
-                (view.plugin, view.patience) = (traits.plugin.clone(), traits.patience);
-            }
             snapshot.publishers.push(view);
         }
         snapshot
@@ -147,9 +149,27 @@ impl Board {
     }
 }
 
-/// A publisher of which a plugin made several is called `NAME/WHAT`.
-fn traits_of<'a>(name: &str, traits: &'a BTreeMap<String, Traits>) -> Option<&'a Traits> {
-    traits.get(name).or_else(|| traits.get(name.split('/').next()?))
+fn traits(config: &Checked) -> Vec<Traits> {
+    let of = |publisher: &Publisher| Traits {
+        name: publisher.name.clone(),
+        plugin: publisher.plugin.to_string(),
+        patience: 2 * publisher.limits.call_time() + publisher.batch.max_age + SLACK,
+    };
+    config.publishers.iter().map(of).collect()
+}
+
+impl Traits {
+    fn view(&self, name: &str) -> PublisherView {
+        let (name, plugin) = (name.to_owned(), self.plugin.clone());
+        PublisherView { name, plugin, patience: self.patience, ..PublisherView::default() }
+    }
+}
+
+/// With what the config says. A publisher of which a plugin made several is called `NAME/WHAT`.
+fn bare(name: &str, traits: &[Traits]) -> PublisherView {
+    let stem = name.split('/').next();
+    let found = traits.iter().find(|traits| traits.name == name || Some(traits.name.as_str()) == stem);
+    found.map_or_else(|| PublisherView { name: name.to_owned(), ..PublisherView::default() }, |found| found.view(name))
 }
 
 fn queue(look: &Look, standings: &[Standing]) -> QueueView {
@@ -176,7 +196,7 @@ fn holders(standings: &[Standing], appended: u64, is_full: bool) -> Vec<String> 
     behind.map(|standing| standing.publisher.clone()).collect()
 }
 
-fn publisher(at: &LookAt, appended: u64, dropped: u64, now: f64) -> PublisherView {
+fn publisher(at: &LookAt, appended: u64, dropped: u64, now: f64, traits: &[Traits]) -> PublisherView {
     let status = &at.status;
     let counts = status.counts();
     let (state, reason) = match status.phase() {
@@ -186,15 +206,7 @@ fn publisher(at: &LookAt, appended: u64, dropped: u64, now: f64) -> PublisherVie
         Phase::Halted { reason } => (State::Halted, Some(reason)),
         Phase::Done => (State::Done, None),
     };
-    let ended_by_itself = *at.over.borrow() || at.over.has_changed().is_err();
-    let (state, reason) = match state {
-        State::Opening | State::Running | State::Waiting if ended_by_itself => {
-            (State::Halted, Some("its task has ended, please report it".to_owned()))
-        }
-        _ => (state, reason),
-    };
     PublisherView {
-        name: status.name().to_owned(),
         state,
         reason,
         caught_up: status.is_caught_up(),
@@ -216,7 +228,15 @@ fn publisher(at: &LookAt, appended: u64, dropped: u64, now: f64) -> PublisherVie
         pending: counts.pending,
         last_snapshot_bytes: status.snapshot_bytes(),
         not_kept: status.unkept(),
-        ..PublisherView::default()
+        ..bare(status.name(), traits)
+    }
+}
+
+/// Who ends while nobody stops it has met a mistake of metricast.
+fn ended_by_itself(view: &mut PublisherView, over: &watch::Receiver<bool>) {
+    let has_ended = *over.borrow() || over.has_changed().is_err();
+    if has_ended && !matches!(view.state, State::Halted | State::Done) {
+        (view.state, view.reason) = (State::Halted, Some("its task has ended, please report it".to_owned()));
     }
 }
 
@@ -249,6 +269,21 @@ mod tests {
     }
 
     #[test]
+    fn whose_task_is_gone_has_halted_unless_it_said_why() {
+        let ended = |state: State, over: bool, is_gone: bool| {
+            let (tell, told) = watch::channel(over);
+            let _kept = (!is_gone).then_some(tell);
+            let mut view = PublisherView { state, ..PublisherView::default() };
+            ended_by_itself(&mut view, &told);
+            view.state
+        };
+        assert_eq!(ended(State::Running, false, false), State::Running);
+        assert_eq!(ended(State::Running, false, true), State::Halted);
+        assert_eq!(ended(State::Waiting, true, false), State::Halted);
+        assert_eq!(ended(State::Done, true, true), State::Done);
+    }
+
+    #[test]
     fn records_that_nobody_was_handed_grow_old_too() {
         let mut behind = BTreeMap::new();
         let mut view = PublisherView { name: "p".into(), lag_records: 2, ..PublisherView::default() };
@@ -262,12 +297,24 @@ mod tests {
     }
 
     #[test]
-    fn before_a_pipeline_runs_there_is_a_stage_and_nothing_else() {
-        let board = Board::new(Some(Path::new("metricast.toml")));
+    fn before_a_pipeline_runs_its_publishers_are_being_opened() {
+        let board = Board::new(Some(Path::new("metricast.toml")), &crate::config::built_in());
         board.reloaded(true);
         board.reloaded(false);
         let snapshot = board.snapshot();
-        assert_eq!((snapshot.stage, snapshot.queue, snapshot.publishers.len()), (Stage::Starting, None, 0));
+        assert_eq!((snapshot.stage, snapshot.queue), (Stage::Starting, None));
+        let [one] = snapshot.publishers.as_slice() else { panic!("{:?}", snapshot.publishers) };
+        assert_eq!((one.name.as_str(), one.plugin.as_str(), one.state), ("prometheus", "prometheus", State::Opening));
         assert_eq!(snapshot.reloads, ReloadsView { applied: 1, refused: 1, last_refused: true });
+        board.enter(Stage::Draining);
+        board.enter(Stage::Running);
+        assert_eq!(board.snapshot().stage, Stage::Draining, "it never goes back");
+    }
+
+    #[test]
+    fn a_part_of_a_publisher_runs_what_the_whole_does() {
+        let traits = traits(&crate::config::built_in());
+        assert_eq!(bare("prometheus/metrics", &traits).plugin, "prometheus");
+        assert_eq!(bare("another", &traits).plugin, "");
     }
 }

@@ -44,7 +44,9 @@ impl Watch {
     /// What is wrong now.
     pub fn judge(&mut self, snapshot: &Snapshot) -> Vec<Finding> {
         self.seen.retain(|name, _| snapshot.publishers.iter().any(|publisher| publisher.name == *name));
-        snapshot.publishers.iter().filter_map(|publisher| self.judge_one(publisher, snapshot.now)).collect()
+        let judged = snapshot.publishers.iter().filter_map(|publisher| self.judge_one(publisher, snapshot.now));
+        // Opening a long queue takes as long as it takes.
+        judged.filter(|finding| !finding.is_stuck || snapshot.stage != Stage::Starting).collect()
     }
 
     fn judge_one(&mut self, view: &PublisherView, now: f64) -> Option<Finding> {
@@ -117,7 +119,7 @@ mod tests {
 
     fn view(state: State) -> PublisherView {
         let reason = matches!(state, State::Waiting | State::Halted).then(|| "it is so".to_owned());
-        let patience = Duration::from_secs(60);
+        let patience = Duration::from_mins(1);
         PublisherView { name: "p".into(), state, reason, lag_records: 5, patience, ..PublisherView::default() }
     }
 
@@ -185,6 +187,15 @@ mod tests {
     fn who_has_halted_is_sick() {
         let found = Watch::default().judge(&at(0.0, &view(State::Halted)));
         assert_eq!((found[0].what.as_str(), found[0].is_stuck), ("has halted: it is so", false));
+    }
+
+    #[test]
+    fn nobody_is_stuck_before_the_queue_is_open() {
+        let (mut watch, opening) = (Watch::default(), view(State::Opening));
+        for (now, stage, stuck) in [(0.0, Stage::Starting, 0), (600.0, Stage::Starting, 0), (601.0, Stage::Running, 1)]
+        {
+            assert_eq!(watch.judge(&Snapshot { stage, ..at(now, &opening) }).len(), stuck, "{now}");
+        }
     }
 
     #[test]

@@ -188,6 +188,17 @@ pub struct ReloadsView {
     pub last_refused: bool,
 }
 
+impl Stage {
+    /// As in `/status`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Starting => "starting",
+            Self::Running => "running",
+            Self::Draining => "draining",
+        }
+    }
+}
+
 impl State {
     /// All there are.
     pub const ALL: [Self; 5] = [Self::Opening, Self::Running, Self::Waiting, Self::Halted, Self::Done];

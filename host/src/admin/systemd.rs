@@ -39,6 +39,10 @@ impl Manager {
 
     /// Tells what is new, and gives the sign of life.
     pub(super) fn tell(&mut self, told: &Told<'_>) {
+        send(&self.news(told));
+    }
+
+    fn news<'a>(&mut self, told: &Told<'a>) -> Vec<NotifyState<'a>> {
         let mut states = Vec::new();
         if told.stage == Stage::Draining && !self.stopping {
             self.stopping = true;
@@ -58,7 +62,7 @@ impl Manager {
             told.status.clone_into(&mut self.status);
             states.push(NotifyState::Status(told.status));
         }
-        send(&states);
+        states
     }
 }
 
@@ -78,5 +82,34 @@ fn send(states: &[NotifyState<'_>]) {
         && let Err(error) = sd_notify::notify(states)
     {
         tracing::debug!("the service manager cannot be told: {error}");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn lines(manager: &mut Manager, stage: Stage, has_started: bool, gets_on: bool) -> String {
+        let told = Told { stage, has_started, gets_on, status: "s" };
+        manager.news(&told).iter().map(|state| state.to_string() + ";").collect::<Vec<_>>().concat()
+    }
+
+    #[test]
+    fn no_sign_of_life_comes_from_who_needs_a_restart() {
+        let mut manager = Manager { watched: true, ready: false, stopping: false, status: String::new() };
+        let first = lines(&mut manager, Stage::Starting, false, true);
+        assert_eq!(first, "EXTEND_TIMEOUT_USEC=30000000;WATCHDOG=1;STATUS=s;");
+        assert_eq!(lines(&mut manager, Stage::Running, true, true), "READY=1;WATCHDOG=1;");
+        assert_eq!(lines(&mut manager, Stage::Running, true, false), "");
+        assert_eq!(lines(&mut manager, Stage::Draining, true, true), "STOPPING=1;WATCHDOG=1;");
+        assert_eq!(lines(&mut manager, Stage::Draining, true, true), "WATCHDOG=1;");
+        manager.watched = false;
+        assert_eq!(lines(&mut manager, Stage::Draining, true, true), "", "nobody asked for signs of life");
+    }
+
+    #[test]
+    fn who_stops_before_it_was_ready_never_says_that_it_is() {
+        let mut manager = Manager { watched: false, ready: false, stopping: false, status: "s".to_owned() };
+        assert_eq!(lines(&mut manager, Stage::Draining, true, true), "STOPPING=1;");
     }
 }

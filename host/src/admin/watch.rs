@@ -7,7 +7,7 @@ use tokio::time::{Instant, timeout};
 
 use super::board::Board;
 use super::health::{Finding, Watch, has_started};
-use super::snapshot::Snapshot;
+use super::snapshot::{PublisherView, Snapshot, State};
 use super::systemd::{Manager, Told};
 
 /// How often it looks, at the least.
@@ -64,7 +64,13 @@ pub(super) async fn run(board: Board, judgement: Judgement) {
 
 fn in_a_line(snapshot: &Snapshot, findings: &[Finding]) -> String {
     match findings {
-        [] => format!("{:?}, {} publishers", snapshot.stage, snapshot.publishers.len()).to_lowercase(),
+        [] => {
+            let is_told = |view: &&PublisherView| !matches!(view.state, State::Running | State::Done);
+            let others = snapshot.publishers.iter().filter(is_told);
+            let told = others.map(|view| format!("{} is {}", view.name, view.state.name()));
+            let told: Vec<_> = std::iter::once(snapshot.stage.name().to_owned()).chain(told).collect();
+            told.join(", ")
+        }
         [finding, ..] => format!("publisher {} {}", finding.publisher, finding.what.replace('\n', " ")),
     }
 }

@@ -27,6 +27,8 @@ pub(super) fn front(config: &Checked, paint: Paint) -> String {
         "  wait in       memory, up to {}; when it is full, {when_full}",
         show_size(queue.max_size as u64)
     );
+    let seen = config.admin.listen.map_or("nowhere".to_owned(), |address| format!("http://{address}"));
+    let _ = writeln!(text, "  are watched   {seen} (health, status, metricast's own metrics)");
     let patience = show_time(config.drain_timeout);
     let _ = writeln!(text, "  at the end    `run` delivers what waits for up to {patience}, `publish` until nothing");
     let _ = writeln!(text, "                has moved for {patience} (drain_timeout)");

@@ -13,7 +13,7 @@ use super::reload::Watched;
 use super::summary::reason;
 use super::{signals, start};
 use crate::admin::snapshot::Stage;
-use crate::admin::{Admin, Board};
+use crate::admin::{self, Admin, Board};
 use crate::config::Checked;
 use crate::inquiry::Desk;
 use crate::inquiry::service::Window;
@@ -68,7 +68,7 @@ impl Run {
 }
 
 async fn serve(config: &Checked, path: Option<&Path>) -> anyhow::Result<Exit> {
-    let board = Board::new(path);
+    let board = Board::new(path, config);
     let stopping = board.clone();
     let stop = signals::first(move || {
         stopping.enter(Stage::Draining);
@@ -81,14 +81,14 @@ async fn serve(config: &Checked, path: Option<&Path>) -> anyhow::Result<Exit> {
     let listener = listen(config).await?;
     let address = listener.local_addr()?;
     let window = Window::default();
-    let admin = Admin::start(config.admin, &board, window.router()).await?;
+    let port = Admin::start(config.admin, &board, window.router()).await?;
     let (mut pipeline, workshop) = tokio::select! {
         started = start::pipeline(config, Scrapes::Served) => started?,
         () = stop.cancelled() => return Ok(Exit::Clean),
     };
     if let Some(store) = pipeline.store() {
         window.open(Desk::new(store.clone(), pipeline.queue().clone(), Handle::current()));
-        if let Err(error) = store.announce(admin.address()) {
+        if let Err(error) = store.announce(port.address()) {
             tracing::warn!("commands that ask about the queue will not find the admin port: {error}");
         }
     }
@@ -102,7 +102,11 @@ async fn serve(config: &Checked, path: Option<&Path>) -> anyhow::Result<Exit> {
         tokio::select! {
             taken = &mut taking => break taken.context("taking records ended in a fault of metricast's own")??,
             () = changed(watched.as_ref(), &mut hangups) => match &mut watched {
-                Some(watched) => watched.reload(&mut pipeline, &workshop, &board).await,
+                Some(watched) => {
+                    admin::reloading();
+                    watched.reload(&mut pipeline, &workshop, &board).await;
+                    admin::reloaded();
+                }
                 None => tracing::warn!("there is no config file to read again: `metricast run -c FILE` has one"),
             },
         }

@@ -71,9 +71,9 @@ impl Queue {
             let cursor = match start {
                 // It takes the place of another one.
                 _ if before.is_some() => before.map_or(state.next, |place| place.cursor),
-                Start::Now => state.next,
-                Start::Oldest if self.is_durable() => state.needed_from(),
-                Start::Oldest => state.oldest(),
+                Start::Now if !state.oldest_for_all => state.next,
+                _ if self.is_durable() => state.needed_from(),
+                _ => state.oldest(),
             };
             Known { cursor, ended_well: true, ..Known::default() }
         });

@@ -116,8 +116,11 @@ impl Queue {
     }
 
     /// Takes a note that the log has and the database may not have.
-    pub(super) fn note_again(&self, note: Note, next: u64) {
-        self.0.remembered().note(note, next);
+    pub(super) fn note_again(&self, note: Note, first: u64, next: u64) {
+        if note.is_lasting() {
+            self.0.lock().notes_from.get_or_insert(first);
+            self.0.remembered().note(note, next);
+        }
     }
 
     /// Keeps notes in the database, for as long as there is a queue.

@@ -25,6 +25,10 @@ pub(super) struct State {
     /// Notes of records from this offset on are in the log only.
     pub(super) notes_from: Option<u64>,
     pub(super) lost: u64,
+    /// Where the log began when it was opened, till all publishers of the config have their readers.
+    pub(super) unclaimed: Option<u64>,
+    /// A publisher that is not known begins with the oldest record, whatever the config says: it may have been known.
+    pub(super) oldest_for_all: bool,
 }
 
 /// How far one publisher is.
@@ -86,6 +90,8 @@ impl State {
             absent,
             notes_from: None,
             lost: 0,
+            unclaimed: None,
+            oldest_for_all: false,
         }
     }
 
@@ -130,7 +136,8 @@ impl State {
     /// The log is needed from here on.
     pub(super) fn needed_from(&self) -> u64 {
         let synced = self.present().map(|place| place.synced);
-        synced.chain(self.absent.values().copied()).chain(self.notes_from).min().unwrap_or(self.next)
+        let others = self.absent.values().copied().chain(self.notes_from).chain(self.unclaimed);
+        synced.chain(others).min().unwrap_or(self.next)
     }
 
     /// Of a queue in memory: what all have answered for; says whether there was anything.

@@ -6,6 +6,9 @@
 //! FOLDER/meta.redb   publishers, dead letters, requests (metricast_store::meta)
 //! ```
 
+#[cfg(test)]
+mod tests;
+
 use std::collections::BTreeMap;
 use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
 use std::io::{self, Read as _, Seek as _, Write as _};
@@ -124,7 +127,7 @@ impl Store {
         let log_folder = folder.join("log");
         DirBuilder::new().recursive(true).mode(0o700).create(&log_folder).map_err(at)?;
         let lock = lock(folder)?;
-        let (meta, _opened) = Meta::open(folder, limits(options))?;
+        let (meta, opened) = Meta::open(folder, limits(options))?;
         let publishers = remaining(&meta, options.forget_after)?;
         let segment = (options.max_size as u64 / PARTS).clamp(SMALLEST_PART, LARGEST_PART);
         let at_least = publishers.iter().map(reached).max().unwrap_or(0);
@@ -136,7 +139,17 @@ impl Store {
         let cursors = publishers.iter().filter_map(|it| Some((it.name.clone(), it.cursor?)));
         let mut absent: BTreeMap<String, u64> = cursors.collect();
         let notes_from = absent.remove(NOTES).unwrap_or(found.first);
-        let queue = Queue::durable(Arc::new(store.clone()), found.next, absent, options.max_size);
+        let queue = Queue::durable(Arc::new(store.clone()), found.first..found.next, absent, options.max_size);
+        let has_forgotten = opened.created || opened.set_aside.is_some() || !opened.damage.is_empty();
+        if has_forgotten && found.first < found.next {
+            let (first, next) = (found.first, found.next);
+            tracing::warn!(
+                first,
+                next,
+                "the queue has records and does not know all publishers of before: whoever it does not know gets all of them, maybe again"
+            );
+            queue.start_everybody_with_the_oldest();
+        }
         store.note_again(&queue, notes_from)?;
         tracing::info!(folder = %folder.display(), first = found.first, next = found.next, "the queue is open");
         Ok((store, queue))
@@ -181,7 +194,7 @@ impl Store {
         let mut reader = self.log.reader(from);
         while let Some(found) = reader.read()? {
             if let Found::Frame(frame) = found {
-                queue.note_again(Note::read(frame.note()), frame.next);
+                queue.note_again(Note::read(frame.note()), frame.first, frame.next);
             }
         }
         Ok(())
