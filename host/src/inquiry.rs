@@ -16,10 +16,11 @@ mod verify;
 #[cfg(test)]
 mod tests;
 
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
-use metricast_store::log::LogError;
-use metricast_store::meta::MetaError;
+use metricast_store::log::{self as store_log, Found, LogError};
+use metricast_store::meta::{Limits, Meta, MetaError};
 use serde::{Deserialize, Serialize};
 use tokio::runtime::Handle;
 
@@ -27,7 +28,9 @@ pub use filter::{Filter, Kind};
 pub use lines::{Damage, Group, Letter, Line, Record, Summary};
 pub(crate) use verify::verify_folder;
 
-use crate::queue::store::Store;
+use crate::queue::note::Note;
+use crate::queue::remembered::NOTES;
+use crate::queue::store::{Held, Store, StoreError};
 use crate::queue::{AppendError, Queue};
 
 /// What is asked.
@@ -99,6 +102,9 @@ pub enum InquiryError {
         /// Those that it knows.
         known: Vec<String>,
     },
+    /// The folder is only read.
+    #[error("the queue is only looked at, and takes nothing")]
+    OnlyRead,
     /// Nobody listens any more.
     #[error("whoever asked has left")]
     Left,
@@ -111,20 +117,80 @@ fn names(known: &[String]) -> String {
 /// Takes a line of an answer, or says that nobody listens any more.
 pub type Tell<'a> = dyn FnMut(Line) -> Result<(), InquiryError> + 'a;
 
-/// Answers for one open folder. Cheap to clone.
+/// Answers for one folder. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Desk {
-    store: Store,
-    queue: Queue,
-    runtime: Handle,
+    meta: Meta,
+    log: Log,
     /// One at a time delivers letters again, or a letter might be delivered twice.
     retrying: Arc<Mutex<()>>,
 }
 
+/// Where records are.
+#[derive(Clone, Debug)]
+enum Log {
+    /// In a queue that goes on.
+    Open(Store, Queue, Handle),
+    /// In files that are only read.
+    Files {
+        folder: PathBuf,
+        /// Dead letters that are none any more, which the database does not know yet.
+        retried: Vec<u64>,
+        /// Nobody else has the folder meanwhile.
+        _held: Arc<Held>,
+    },
+}
+
 impl Desk {
-    /// Of a folder, and the queue in it.
+    /// Of a folder that is open, and the queue in it.
     pub fn new(store: Store, queue: Queue, runtime: Handle) -> Self {
-        Self { store, queue, runtime, retrying: Arc::default() }
+        Self { meta: store.meta().clone(), log: Log::Open(store, queue, runtime), retrying: Arc::default() }
+    }
+
+    /// Of a folder that nobody has: it is read, and its log stays as it is. Nothing can be retried.
+    ///
+    /// # Errors
+    /// [`StoreError`]
+    pub(crate) fn look(folder: &Path) -> Result<Self, StoreError> {
+        let held = Arc::new(Store::hold(folder)?);
+        let (meta, _opened) = Meta::open(folder, Limits { max_letters: u64::MAX, ..Limits::default() })?;
+        let notes_from = meta.publisher(NOTES)?.and_then(|notes| notes.cursor).unwrap_or(0);
+        let mut retried = Vec::new();
+        let mut reader = store_log::Log::look(&store_log::Folder::new(folder.join("log")))?;
+        while let Some(found) = reader.read()? {
+            if let Found::Frame(frame) = found
+                && frame.next > notes_from
+            {
+                retried.extend(Note::read(frame.note()).retried);
+            }
+        }
+        retried.sort_unstable();
+        let log = Log::Files { folder: folder.to_owned(), retried, _held: held };
+        Ok(Self { meta, log, retrying: Arc::default() })
+    }
+
+    /// Reads the log from an offset on, or from before it.
+    fn read_from(&self, offset: u64) -> Result<store_log::Reader<store_log::Folder>, LogError> {
+        match &self.log {
+            Log::Open(store, ..) => Ok(store.read_log(offset)),
+            Log::Files { folder, .. } => store_log::Log::look(&store_log::Folder::new(folder.join("log"))),
+        }
+    }
+
+    /// Behind the last record, where that is known without reading.
+    fn end(&self) -> u64 {
+        match &self.log {
+            Log::Open(_, queue, _) => queue.appended(),
+            Log::Files { .. } => u64::MAX,
+        }
+    }
+
+    /// Dead letters that are none any more, which the database may not know yet; ascending.
+    fn retried(&self) -> Vec<u64> {
+        match &self.log {
+            Log::Open(_, queue, _) => queue.retried(),
+            Log::Files { retried, .. } => retried.clone(),
+        }
     }
 
     /// Answers a question, with an [`End`](Line::End) or what broke the answer off as the last line.

@@ -144,7 +144,7 @@ fn what_a_mapping_rejects_is_delivered_when_the_mapping_is_repaired() {
     assert_eq!(rejected.len(), 2, "{letters:?}");
     assert!(rejected[0]["reason"].as_str().unwrap().contains("process.pid"), "{letters:?}");
     assert_eq!((&rejected[0]["publisher"], &rejected[0]["attempts"]), (&json!("search"), &json!(1)));
-    assert!(rejected[0]["plugin"].as_str().unwrap().starts_with("elasticsearch@"), "{letters:?}");
+    assert!(rejected[0]["plugin"].as_str().unwrap().starts_with("elasticsearch "), "{letters:?}");
     let refused = letters.iter().find(|letter| letter["kind"] == "refused").unwrap();
     assert_eq!((&refused["raw"], &refused["line"]), (&json!("{\"no\": \"record\"}"), &json!(3)));
     let number = rejected[0]["number"].to_string();
@@ -152,11 +152,13 @@ fn what_a_mapping_rejects_is_delivered_when_the_mapping_is_repaired() {
     assert!(shown.contains("publisher    search\n") && shown.contains("\"event_name\":\"first\""), "{shown}");
     let by_reason = setup.told("dead-letters list", &["--publisher", "search"]);
     assert!(by_reason.starts_with("count  publisher  kind "), "{by_reason}");
+    assert!(by_reason.contains("    2  search     rejected  ") && by_reason.contains("with id '…'"), "{by_reason}");
 
     // As long as nothing is repaired, it is rejected again, and is a dead letter again.
     let again = setup.told("dead-letters retry", &[&number]);
     assert_eq!(again, "1 records in the queue again, for search\n");
-    let new = |it: &Vec<Value>| it.len() == 3 && it.iter().all(|letter| letter["number"].to_string() != number);
+    let new =
+        |it: &Vec<Value>| it.len() == 3 && it.iter().all(|letter| letter["number"].as_u64() != number.parse().ok());
     wait::until("it is a dead letter again", PATIENCE, || Some(setup.letters()).filter(new));
     assert_eq!(names(&node, "letters"), ["fits"]);
 

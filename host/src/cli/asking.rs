@@ -114,19 +114,31 @@ impl Ending {
 /// Answers from the folder itself.
 fn here(folder: &Path, question: &Question, hear: &mut dyn FnMut(Line) -> bool) -> anyhow::Result<()> {
     let mut tell = |line| if hear(line) { Ok(()) } else { Err(InquiryError::Left) };
-    if *question == Question::Verify {
-        let _held = Store::hold(folder)?;
-        // Only that nobody listens, and that is known here.
-        let _ = verify_folder(folder, &mut tell);
-        return Ok(());
+    // That nobody listens any more is known here.
+    match question {
+        Question::Verify => {
+            let _held = Store::hold(folder)?;
+            let _ = verify_folder(folder, &mut tell);
+        }
+        Question::Retry { .. } => retry_here(folder, question, &mut tell)?,
+        _ => {
+            let _ = Desk::look(folder)?.answer(question, &mut tell);
+        }
     }
-    // Asking forgets nobody and removes nothing.
+    Ok(())
+}
+
+fn retry_here(
+    folder: &Path,
+    question: &Question,
+    tell: &mut dyn FnMut(Line) -> Result<(), InquiryError>,
+) -> anyhow::Result<()> {
+    // Nobody is forgotten, and no letter has to go.
     let options = Options { max_size: usize::MAX, forget_after: Duration::MAX, max_dead_letters: u64::MAX };
     let runtime = start::runtime()?;
     let (store, queue) = Store::open(folder, &options)?;
-    runtime.block_on(queue.keep_notes());
     let desk = Desk::new(store, queue.clone(), runtime.handle().clone());
-    let _ = desk.answer(question, &mut tell);
+    let _ = desk.answer(question, tell);
     runtime.block_on(queue.end());
     Ok(())
 }

@@ -217,7 +217,7 @@ impl<O: Opener> Slot<O> {
         async move {
             if interrupted.wait_for(|interrupted| *interrupted).await.is_err() {
                 // Nobody is there to interrupt it.
-                std::future::pending().await
+                std::future::pending::<()>().await;
             }
         }
     }

@@ -29,30 +29,26 @@ impl Desk {
     ) -> Result<Summary, InquiryError> {
         let mut skipped = BTreeSet::new();
         if let Some(name) = publisher {
-            let Some(found) = self.store.meta().publisher(name)? else {
-                let known = self.store.meta().publishers()?.into_iter().filter(|it| it.cursor.is_some());
+            let Some(found) = self.meta.publisher(name)? else {
+                let known = self.meta.publishers()?.into_iter().filter(|it| it.cursor.is_some());
                 let known = known.map(|it| it.name).filter(|name| !name.starts_with('#')).collect();
                 return Err(InquiryError::NoPublisher { name: name.to_owned(), known });
             };
             range.start = range.start.max(found.cursor.unwrap_or(0));
             skipped = found.skipped.into_iter().collect();
         }
-        range.end = range.end.min(self.queue.appended());
+        range.end = range.end.min(self.end());
         let wanted = Wanted { publisher, skipped, range };
         let mut summary = Summary::default();
-        let mut reader = self.store.read_log(wanted.range.start);
+        let mut reader = self.read_from(wanted.range.start)?;
         while let Some(found) = reader.read()? {
-            let (first, frame) = match &found {
-                Found::Damage(damage) => (damage.offsets.start, None),
-                Found::Frame(frame) => (frame.first, Some(frame)),
-            };
-            if first >= wanted.range.end {
-                break;
-            }
-            match (found.clone(), frame) {
-                (Found::Damage(damage), _) => tell(Line::Damage(of_log(&damage)))?,
-                (_, Some(frame)) => wanted.frame(frame, &mut summary, tell)?,
-                _ => {}
+            match found {
+                Found::Damage(damage) if damage.offsets.start >= wanted.range.end => break,
+                Found::Damage(damage) if damage.offsets.end <= wanted.range.start => {}
+                Found::Damage(damage) => tell(Line::Damage(of_log(&damage)))?,
+                Found::Frame(frame) if frame.first >= wanted.range.end => break,
+                Found::Frame(frame) if frame.next <= wanted.range.start => {}
+                Found::Frame(frame) => wanted.frame(&frame, &mut summary, tell)?,
             }
         }
         Ok(summary)

@@ -13,7 +13,7 @@ use metricast_store::meta::{Filed, Kind, Letter, Origin};
 
 use super::filter::Filter;
 use super::lines::{Line, Summary};
-use super::{Chosen, Desk, InquiryError, Tell};
+use super::{Chosen, Desk, InquiryError, Log, Tell};
 use crate::clock;
 use crate::queue::AppendError;
 use crate::queue::note::{Again, Note};
@@ -99,7 +99,7 @@ impl Desk {
         counts: &mut BTreeMap<Option<String>, u64>,
         tell: &mut Tell<'_>,
     ) -> Result<(), InquiryError> {
-        let known: Vec<String> = self.store.meta().publishers()?.into_iter().map(|it| it.name).collect();
+        let known: Vec<String> = self.meta.publishers()?.into_iter().map(|it| it.name).collect();
         let mut ready = Vec::new();
         for Filed { number, letter } in letters {
             match Ready::of(number, letter, &known) {
@@ -107,14 +107,15 @@ impl Desk {
                 Err(reason) => tell(Line::Stays { number, reason })?,
             }
         }
+        let Log::Open(_, queue, runtime) = &self.log else { return Err(InquiryError::OnlyRead) };
         let parcels = parcels(ready);
-        let appended = self.runtime.block_on(async {
+        let appended = runtime.block_on(async {
             let append = |Parcel { batch, note }: Parcel| {
                 let (whose, count) = (note.addressed.clone(), batch.len() as u64);
-                async move { (whose, count, self.queue.append_noted(batch, note, PATIENCE).await) }
+                async move { (whose, count, queue.append_noted(batch, note, PATIENCE).await) }
             };
             let appended = join_all(parcels.into_iter().map(append)).await;
-            self.queue.keep_notes().await;
+            queue.keep_notes().await;
             appended
         });
         let mut failed: Option<AppendError> = None;

@@ -14,9 +14,9 @@ use super::{Desk, InquiryError, Tell, finish};
 impl Desk {
     pub(super) fn verify(&self, tell: &mut Tell<'_>) -> Result<Summary, InquiryError> {
         let mut summary = Summary::default();
-        let mut reader = self.store.read_log(0);
+        let mut reader = self.read_from(0)?;
         frames(|| reader.read(), &mut summary, tell)?;
-        database(self.store.meta().check()?, &mut summary, tell)?;
+        database(self.meta.check()?, &mut summary, tell)?;
         Ok(summary)
     }
 }
