@@ -200,7 +200,8 @@ impl<O: Opener> Leg<O> {
         let mut ended = false;
         while !(ended && under_way.is_empty()) {
             self.begin_what_is_due(&profile, &mut under_way);
-            let free = !ended && (!self.idle.is_empty() || self.slots < instances) && !self.ledger.is_full();
+            let has_slot = !self.idle.is_empty() || self.slots < instances;
+            let free = !ended && has_slot && !self.ledger.is_full() && !self.saving.is_full();
             let wake_at = self.wake_at();
             tokio::select! {
                 Some(finished) = under_way.next() => self.take_back(finished, &profile, &mut under_way)?,
