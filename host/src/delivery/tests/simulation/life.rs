@@ -1,6 +1,7 @@
 //! One life of a process: from an opening to a crash or to its end.
 
 use metricast_records::{Batch, BatchBuilder, EventMetrics, MetricsRef};
+use metricast_store::meta::MetaError;
 use tokio::task::JoinSet;
 
 use super::actor::{Actor, Company};
@@ -72,6 +73,11 @@ async fn begin(
         let reader = loop {
             match queue.reader_of(&publisher.name, publisher.when_behind, Start::Now).await {
                 Ok(reader) => break reader,
+                // Nothing is taken before the next start.
+                Err(MetaError::Failed { .. }) => {
+                    fuse.blow();
+                    std::future::pending().await
+                }
                 Err(_) => sleep(Duration::from_secs(1)).await,
             }
         };
