@@ -8,6 +8,7 @@ mod backfill;
 mod cli;
 mod compose;
 mod conformance;
+mod crash;
 mod dead_letters;
 mod elasticsearch;
 mod from_python;

@@ -1,12 +1,14 @@
 //! What a delivery did that is to last: how far it is, what its plugin kept, and what was not taken.
 //!
-//! Letters wait here for the next commit, which takes them together with the cursor that has moved over their records:
-//! neither is there without the other. In memory nothing waits, for nothing lasts.
+//! Letters wait here for the commit that moves the cursor over their records: neither is there without the other, and a
+//! record that is handed over again after a crash has no letter yet. They wait till that has gone well, whoever left
+//! meanwhile. In memory nothing waits, for nothing lasts.
 
+use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use metricast_records::Batch;
-use metricast_store::meta::{Kind, Letter, MetaError};
+use metricast_store::meta::{Kind, Letter, MetaError, Origin};
 
 use crate::plugin::{LateRejection, Saved};
 use crate::queue::backing::Effects;
@@ -19,7 +21,30 @@ const MANY: usize = 10_000;
 pub(super) struct Ledger {
     committer: Committer,
     sender: Sender,
-    letters: Mutex<Vec<Letter>>,
+    letters: Mutex<Waiting>,
+}
+
+/// Letters in the order in which they came.
+#[derive(Default)]
+struct Waiting {
+    by_number: BTreeMap<u64, Letter>,
+    next: u64,
+}
+
+impl Waiting {
+    fn push(&mut self, letter: Letter) {
+        self.by_number.insert(self.next, letter);
+        self.next += 1;
+    }
+
+    /// Those that effects are to be kept with.
+    fn of(&self, effects: &Effects) -> BTreeMap<u64, Letter> {
+        let is_with = |letter: &Letter| match letter.origin {
+            Origin::Record { offset, .. } => offset < effects.cursor || effects.skipped.contains(&offset),
+            Origin::Line { .. } => true,
+        };
+        self.by_number.iter().filter(|(_, letter)| is_with(letter)).map(|(at, letter)| (*at, letter.clone())).collect()
+    }
 }
 
 impl Ledger {
@@ -34,7 +59,7 @@ impl Ledger {
 
     /// Whether so much waits for a commit that nothing is to be added.
     pub(super) fn is_full(&self) -> bool {
-        self.letters().len() >= MANY
+        self.letters().by_number.len() >= MANY
     }
 
     /// A record is not taken, after so many tries.
@@ -52,7 +77,7 @@ impl Ledger {
         }
     }
 
-    /// Makes a cursor last, with a state that belongs to it and all letters that wait.
+    /// Makes a cursor last, with a state that belongs to it and the letters of the records below it.
     pub(super) async fn commit(&self, cursor: u64, state: Option<Saved>) -> Result<(), MetaError> {
         self.commit_all(Effects { cursor, state, ..Effects::default() }).await
     }
@@ -73,22 +98,26 @@ impl Ledger {
     }
 
     async fn commit_all(&self, effects: Effects) -> Result<(), MetaError> {
-        let letters = std::mem::take(&mut *self.letters());
-        let again = letters.clone();
-        let committed = self.committer.commit(Effects { letters, ..effects }).await;
-        if committed.is_err() {
-            self.letters().splice(0..0, again);
+        let letters = self.letters().of(&effects);
+        let (numbers, letters): (Vec<u64>, Vec<Letter>) = letters.into_iter().unzip();
+        self.committer.commit(Effects { letters, ..effects }).await?;
+        let mut waiting = self.letters();
+        for number in numbers {
+            waiting.by_number.remove(&number);
         }
-        committed
+        Ok(())
     }
 
     /// Those that wait go with another one's commits.
     pub(super) fn move_letters_to(&self, other: &Self) {
-        let letters = std::mem::take(&mut *self.letters());
-        other.letters().extend(letters);
+        let waiting = std::mem::take(&mut *self.letters());
+        let mut others = other.letters();
+        for letter in waiting.by_number.into_values() {
+            others.push(letter);
+        }
     }
 
-    fn letters(&self) -> MutexGuard<'_, Vec<Letter>> {
+    fn letters(&self) -> MutexGuard<'_, Waiting> {
         // What stands behind it is whole at every point.
         self.letters.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -254,7 +254,7 @@ impl<O: Opener> Leg<O> {
         let Profile { stateful, max_instances, .. } = self.profile;
         let instances = if stateful { 1 } else { max_instances.get().min(self.settings.max_instances) };
         let has_slot = !self.idle.is_empty() || self.slots < instances;
-        has_slot && self.left.is_empty() && self.change.is_none() && !self.ledger.is_full()
+        has_slot && self.left.is_empty() && self.change.is_none() && !self.ledger.is_full() && !self.saving.is_full()
     }
 
     /// What is under way comes to a stop, so that nothing waits for a backend that is away.

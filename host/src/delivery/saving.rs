@@ -28,6 +28,11 @@ impl Saving {
         self.due_at
     }
 
+    /// Whether no more is to be taken before the next snapshot.
+    pub(super) fn is_full(&self) -> bool {
+        self.unsaved >= self.max_unsaved
+    }
+
     /// A batch of so many bytes was answered for.
     pub(super) fn took(&mut self, bytes: usize, now: Instant) {
         self.unsaved = self.unsaved.saturating_add(bytes);
@@ -58,8 +63,9 @@ mod tests {
         saving.took(10, now);
         saving.took(10, now + SNAPSHOT_AFTER / 2);
         assert_eq!(saving.due_at(), Some(now + SNAPSHOT_AFTER), "since the first");
+        assert!(!saving.is_full());
         saving.took(80, now);
-        assert_eq!(saving.due_at(), Some(now));
+        assert_eq!((saving.due_at(), saving.is_full()), (Some(now), true));
         saving.failed(now);
         saving.took(usize::MAX, now);
         assert_eq!(saving.due_at(), Some(now + SNAPSHOT_AFTER));

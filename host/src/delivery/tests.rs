@@ -254,3 +254,4 @@ mod chance;
 mod durable;
 mod faults;
 mod last_words;
+mod simulation;

@@ -60,3 +60,32 @@ async fn a_state_goes_on_after_a_start_where_the_last_records_were_rejected() {
     assert_eq!((cursor(&medium), delivery.status().phase()), (15, Phase::Running));
     assert_eq!(medium.letters().len(), 10);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_letter_is_kept_with_the_cursor_that_moves_over_its_record() {
+    let medium = Medium::default();
+    let (kept, queue) = open(&medium);
+    // The first batch hangs, and the second is rejected.
+    let script = Script::default().instances(2).then(|_| Err(unavailable(Some(Duration::from_mins(1)))));
+    let delivery = start_kept(&script.always(|batch| Ok(rejected(batch))), &queue).await;
+    let mut stateful = Script::default().stateful().then(|batch| Ok(rejected(batch)));
+    stateful = stateful.always(|_| Err(trap()));
+    delivery.opened().await;
+    queue.append(batch(10)).await.unwrap();
+    sleep(Duration::from_secs(5)).await;
+    queue.append(batch(10)).await.unwrap();
+    sleep(Duration::from_secs(20)).await;
+    assert_eq!((cursor(&medium), medium.letters().len()), (0, 0));
+    sleep(Duration::from_mins(1)).await;
+    assert_eq!((cursor(&medium), medium.letters().len()), (20, 20));
+    kept.crash();
+    drop(delivery);
+    let (_kept, queue) = open(&medium);
+    let _delivery = start_kept(&stateful, &queue).await;
+    queue.append(batch(2)).await.unwrap();
+    sleep(Duration::from_millis(500)).await;
+    assert_eq!(medium.letters().len(), 20, "they are in no snapshot yet");
+    queue.append(batch(1)).await.unwrap();
+    sleep(Duration::from_secs(30)).await;
+    assert_eq!((cursor(&medium), medium.letters().len()), (23, 23));
+}

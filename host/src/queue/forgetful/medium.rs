@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard};
 
+use metricast_records::Batch;
 use metricast_store::log::{Damage, Draft, Epoch, Found, Frame, Place};
 use metricast_store::meta::{self, Change, Letter, Origin, Publisher, PublisherChange, State, StateChange};
 
@@ -24,6 +25,8 @@ struct Inside {
     parts: VecDeque<Part>,
     /// Behind the last record that is synced.
     next: u64,
+    /// All that was ever synced.
+    history: Vec<Frame>,
     /// Frames of a sync that failed, which may be found at the next opening.
     left: Vec<(Draft, Epoch)>,
     publishers: BTreeMap<String, Publisher>,
@@ -134,6 +137,12 @@ impl Medium {
         part.damaged.insert(frame.first);
     }
 
+    /// All that was ever synced, in order.
+    pub(crate) fn history(&self) -> Vec<Batch> {
+        let read = |frame: &Frame| Batch::read_bytes(frame.body(), &frame.epoch.to_string(), frame.first);
+        self.lock().history.iter().map(|frame| read(frame).expect("it was written by the queue")).collect()
+    }
+
     /// The log is gone, and the database is there.
     pub(crate) fn lose_the_log(&self) {
         let mut inside = self.lock();
@@ -225,9 +234,11 @@ impl Inside {
             self.parts.iter_mut().for_each(|part| part.ended = true);
             self.parts.push_back(Part { first, bytes: 0, ended: false, frames: Vec::new(), damaged: BTreeSet::new() });
         }
+        let frame = draft.at(first, epoch);
+        self.history.push(frame.clone());
         if let Some(part) = self.parts.back_mut() {
             part.bytes += bytes;
-            part.frames.push(draft.at(first, epoch));
+            part.frames.push(frame);
         }
         self.next = next;
         Place { first, next }
