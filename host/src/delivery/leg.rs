@@ -219,7 +219,7 @@ impl<O: Opener> Leg<O> {
 
     /// From now on records may be handed over that no cursor tells of.
     async fn begin_lastingly(&mut self) {
-        while let Err(error) = self.ledger.begin().await {
+        while let Err(error) = self.ledger.begin(self.stateful).await {
             self.status.not_kept(&error.to_string());
             sleep(KEEP_AGAIN).await;
         }
