@@ -83,8 +83,8 @@ impl Ledger {
     }
 
     /// What is handed over from now on may be so without a cursor that tells of it.
-    pub(super) async fn begin(&self) -> Result<(), MetaError> {
-        self.committer.begin(&self.sender.plugin).await
+    pub(super) async fn begin(&self, stateful: bool) -> Result<(), MetaError> {
+        self.committer.begin(&self.sender.plugin, stateful).await
     }
 
     /// The cursor tells of all that was handed over.

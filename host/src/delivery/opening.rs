@@ -22,7 +22,7 @@ const LONGEST_AGE: Duration = Duration::from_hours(365 * 24);
 impl<O: Opener> Leg<O> {
     /// From now on records may be handed over that no cursor tells of.
     pub(super) async fn begin_lastingly(&mut self) {
-        while let Err(error) = self.ledger.begin().await {
+        while let Err(error) = self.ledger.begin(self.profile.stateful).await {
             self.status.not_kept(&error.to_string());
             sleep(KEEP_AGAIN).await;
         }

@@ -62,6 +62,8 @@ pub(crate) struct Known {
     pub(crate) state: Option<Saved>,
     /// Its plugin was handed nothing at or above the cursor.
     pub(crate) ended_well: bool,
+    /// Its plugin keeps state, and may have shown records at or above the cursor.
+    pub(crate) has_shown: bool,
 }
 
 /// What is to last together: a cursor and all that belongs to it.

@@ -11,6 +11,8 @@ use crate::clock;
 
 /// What the database has of a publisher whose delivery is under way, or did not come to its end.
 const UNDER_WAY: &[u8] = &[0];
+/// Of one whose plugin keeps state: it may have shown more than is kept.
+pub(super) const SHOWING: &[u8] = &[2];
 /// Of one that came to its end.
 pub(super) const ENDED_WELL: &[u8] = &[1];
 
@@ -60,9 +62,10 @@ impl Committer {
     ///
     /// # Errors
     /// What the database says.
-    pub(crate) async fn begin(&self, plugin: &str) -> Result<(), MetaError> {
+    pub(crate) async fn begin(&self, plugin: &str, stateful: bool) -> Result<(), MetaError> {
         let plugin = Some(Plugin { name: plugin.to_owned(), ..Plugin::default() });
-        self.note(|name| PublisherChange { plugin, extra: Some(UNDER_WAY.to_vec()), ..change_of(name) }).await
+        let extra = Some(if stateful { SHOWING } else { UNDER_WAY }.to_vec());
+        self.note(|name| PublisherChange { plugin, extra, ..change_of(name) }).await
     }
 
     /// Its plugin was handed no records but those that the cursor tells of.

@@ -98,10 +98,11 @@ impl Queue {
 }
 
 impl Reader {
-    pub(super) fn new(shared: &Arc<Shared>, place: Place, known: Known) -> Self {
+    pub(super) fn new(shared: &Arc<Shared>, mut place: Place, known: Known) -> Self {
         let mut state = shared.lock();
         state.absent.remove(&place.name);
         let began_at = state.next;
+        place.shown_to = if known.has_shown { began_at } else { 0 };
         state.places.push(Some(place));
         let place = state.places.len() - 1;
         drop(state);

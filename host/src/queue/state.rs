@@ -51,6 +51,8 @@ pub(super) struct Place {
     pub(super) dropped_to: u64,
     /// A commit that tells of drops is under way.
     pub(super) dropping: bool,
+    /// What lies below may have been shown, and is to be in its state before it is moved on.
+    pub(super) shown_to: u64,
     /// Its cursor is that of a state, in which nothing that lies below it would be counted any more: what was in the
     /// queue before comes to it as something new.
     pub(super) stateful: bool,
@@ -82,6 +84,7 @@ impl Place {
             drops_unkept: 0,
             dropped_to: 0,
             dropping: false,
+            shown_to: 0,
             stateful: false,
         }
     }
@@ -219,7 +222,9 @@ impl State {
         // While anybody else needs them, dropping makes no room. Who has taken records that are in no synced state yet
         // will have them there soon.
         let may = |place: &Place| {
-            place.when_behind == WhenBehind::DropOldest && (!place.stateful || place.read == place.cursor)
+            place.when_behind == WhenBehind::DropOldest
+                && (!place.stateful || place.read == place.cursor)
+                && place.cursor >= place.shown_to
         };
         let all_may = self.present().filter(|place| behind(place)).all(may);
         if !all_may || self.absent.values().any(|&cursor| cursor < up_to) {

@@ -24,7 +24,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Queue;
 use super::backing::{Appended, Backing, Committed, Known, ReadOn, Reading};
-use super::commit::ENDED_WELL;
+use super::commit::{ENDED_WELL, SHOWING};
 use super::note::{Digest, InputPlace, Note};
 use super::remembered::{MAX_AGE, MAX_REQUESTS, NOTES};
 use crate::clock;
@@ -312,7 +312,8 @@ impl Backing for Store {
             tracing::error!(publisher, "its state, with the records below {next} in it, is damaged, and begins anew");
         }
         let ended_well = found.extra == ENDED_WELL;
-        Ok(Some(Known { cursor, skipped: found.skipped, state, ended_well }))
+        let has_shown = found.extra == SHOWING;
+        Ok(Some(Known { cursor, skipped: found.skipped, state, ended_well, has_shown }))
     }
 
     fn request(&self, key: &Digest) -> Result<Option<Note>, MetaError> {

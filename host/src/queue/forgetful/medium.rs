@@ -9,7 +9,7 @@ use metricast_store::meta::{self, Change, Letter, Origin, Publisher, PublisherCh
 
 use crate::plugin::Saved;
 use crate::queue::backing::Known;
-use crate::queue::commit::ENDED_WELL;
+use crate::queue::commit::{ENDED_WELL, SHOWING};
 use crate::queue::note::{Digest, InputPlace};
 use crate::queue::remembered::NOTES;
 
@@ -204,7 +204,7 @@ impl Medium {
             state: state.bytes.clone().into(),
         });
         let (cursor, skipped, ended_well) = (row.cursor?, row.skipped.clone(), row.extra == ENDED_WELL);
-        Some(Known { cursor, skipped, state, ended_well })
+        Some(Known { cursor, skipped, state, ended_well, has_shown: row.extra == SHOWING })
     }
 
     pub(super) fn request(&self, key: &Digest) -> Option<meta::Request> {

@@ -112,6 +112,23 @@ async fn a_queue_in_memory_drops_too() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_a_state_may_have_shown_before_a_crash_is_not_dropped_after_it() {
+    let medium = Medium::default();
+    let (kept, queue) = small(&medium);
+    let before = dropping(&queue, "p").await;
+    before.committer().begin("counter@1.0.0", true).await.unwrap();
+    queue.append(batch(2)).await.unwrap();
+    kept.crash();
+    let (_kept, queue) = small(&medium);
+    let reader = dropping(&queue, "p").await;
+    assert!(fill(&queue).await < 200);
+    assert_eq!(dropped(&queue, "p"), 0);
+    commit(&reader, 2).await;
+    assert!(fill(&queue).await > 0);
+    assert!(dropped(&queue, "p") > 0);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_commit_that_follows_a_drop_does_not_take_its_cursor_back() {
     let medium = Medium::default();
     let (kept, queue) = small(&medium);

@@ -63,7 +63,7 @@ impl Company {
         Self(Arc::new(Inner { plan, world, fuse, moods: Mutex::new(moods) }))
     }
 
-    /// From now on nothing fails.
+    /// From now on nothing fails or takes time.
     pub(super) fn calm(&self) {
         self.moods().calm = true;
     }
@@ -74,10 +74,14 @@ impl Company {
 
     /// Takes its time; the process may end in between.
     async fn work(&self) {
-        let slowest = self.0.plan.slowest;
-        let time = slowest.mul_f64(self.moods().random.f64().powi(3));
-        sleep(time).await;
+        sleep(self.time()).await;
         self.moment().await;
+    }
+
+    fn time(&self) -> Duration {
+        let mut moods = self.moods();
+        let slowest = if moods.calm { Duration::ZERO } else { self.0.plan.slowest };
+        slowest.mul_f64(moods.random.f64().powi(3))
     }
 
     async fn moment(&self) {

@@ -39,14 +39,14 @@ pub(super) async fn live(plan: &Plan, world: &World, life: u32, is_last: bool) {
     let (kept, queue) = Forgetful::open(&world.medium, mood, fuse.clone(), plan.max_bytes);
     let beginning = begin(plan, world, &fuse, kept.clone(), queue, random.fork());
     let Some(process) = or_blown(&fuse, beginning).await else { return kept.crash() };
-    let lasts = Duration::from_millis(random.u64(1..20_000));
+    let lasts = Duration::from_millis(random.u64(1..10_000));
     if or_blown(&fuse, sleep(lasts)).await.is_none() || crashes {
         return process.kept.crash();
     }
     if is_last {
         process.end_in_peace(world).await;
     } else {
-        or_blown(&fuse, process.drain(Duration::from_millis(random.u64(1..20_000)))).await;
+        or_blown(&fuse, process.drain(Duration::from_millis(random.u64(1..10_000)))).await;
     }
 }
 
