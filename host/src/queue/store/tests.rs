@@ -46,11 +46,9 @@ async fn a_publisher_goes_on_at_its_cursor_and_a_new_one_where_the_config_says()
     answer_to(&queue, "a", 3).await;
     queue.end().await;
     drop((queue, _store));
-    for (publisher, start, expected) in [
-        ("a", Start::Now, vec![(3, 5)]),
-        ("new", Start::Now, vec![]),
-        ("newer", Start::Oldest, vec![(0, 3), (3, 5)]),
-    ] {
+    for (publisher, start, expected) in
+        [("a", Start::Now, vec![(3, 5)]), ("new", Start::Now, vec![]), ("newer", Start::Oldest, vec![(0, 3), (3, 5)])]
+    {
         let (_store, queue) = Store::open(folder.path(), &options()).unwrap();
         assert_eq!(rest(&queue, publisher, start).await, expected, "{publisher}");
         queue.end().await;
