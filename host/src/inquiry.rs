@@ -28,7 +28,6 @@ pub use filter::{Filter, Kind};
 pub use lines::{Damage, Group, Letter, Line, Record, Summary};
 pub(crate) use verify::verify_folder;
 
-use crate::queue::backing::{Backing as _, ReadOn};
 use crate::queue::note::Note;
 use crate::queue::remembered::NOTES;
 use crate::queue::store::{Held, Store, StoreError};
@@ -182,12 +181,10 @@ impl Desk {
     }
 
     /// Reads the log from an offset on, or from before it.
-    fn read_from(&self, offset: u64) -> Result<Box<dyn ReadOn>, LogError> {
+    fn read_from(&self, offset: u64) -> Result<store_log::Reader<store_log::Folder>, LogError> {
         match &self.log {
-            Log::Open(store, ..) => Ok(store.read_from(offset)),
-            Log::Files { folder, .. } => {
-                Ok(Box::new(store_log::Log::look(&store_log::Folder::new(folder.join("log")))?))
-            }
+            Log::Open(store, ..) => Ok(store.read_log(offset)),
+            Log::Files { folder, .. } => store_log::Log::look(&store_log::Folder::new(folder.join("log"))),
         }
     }
 

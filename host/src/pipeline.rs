@@ -163,7 +163,7 @@ impl Pipeline {
         let mut readers = Vec::with_capacity(config.publishers.len());
         for publisher in &config.publishers {
             let InQueue { start, when_behind, .. } = publisher.in_queue;
-            readers.push(queue.reader_of(&publisher.name, when_behind, start).map_err(StoreError::from)?);
+            readers.push(queue.reader_of(&publisher.name, when_behind, start).await.map_err(StoreError::from)?);
         }
         queue.all_are_there();
         let publishers = config.publishers.iter().zip(prepared).zip(readers);

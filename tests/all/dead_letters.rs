@@ -157,7 +157,8 @@ fn what_a_mapping_rejects_is_delivered_when_the_mapping_is_repaired() {
     // As long as nothing is repaired, it is rejected again, and is a dead letter again.
     let again = setup.told("dead-letters retry", &[&number]);
     assert_eq!(again, "1 records in the queue again, for search\n");
-    let new = |it: &Vec<Value>| it.len() == 3 && it.iter().all(|letter| letter["number"].to_string() != number);
+    let new =
+        |it: &Vec<Value>| it.len() == 3 && it.iter().all(|letter| letter["number"].as_u64() != number.parse().ok());
     wait::until("it is a dead letter again", PATIENCE, || Some(setup.letters()).filter(new));
     assert_eq!(names(&node, "letters"), ["fits"]);
 

@@ -14,7 +14,7 @@ use super::summary::reason;
 use super::{signals, start};
 use crate::admin::snapshot::Stage;
 use crate::admin::{self, Admin, Board};
-use crate::config::Checked;
+use crate::config::{Checked, show_time};
 use crate::inquiry::Desk;
 use crate::inquiry::service::Window;
 use crate::pipeline::{Patience, Report, Scrapes, listen_advice};
@@ -70,13 +70,7 @@ impl Run {
 async fn serve(config: &Checked, path: Option<&Path>) -> anyhow::Result<Exit> {
     let board = Board::new(path, config);
     let stopping = board.clone();
-    let stop = signals::first(move || {
-        stopping.enter(Stage::Draining);
-        tracing::info!(
-            "stopping: no more records are taken, what is queued is delivered, for up to drain_timeout; \
-             a second signal gives it up"
-        );
-    })?;
+    let stop = signals::first(move || stopping.enter(Stage::Draining))?;
     let mut hangups = signals::Hangups::new()?;
     let listener = listen(config).await?;
     let address = listener.local_addr()?;
@@ -98,25 +92,40 @@ async fn serve(config: &Checked, path: Option<&Path>) -> anyhow::Result<Exit> {
     let mut watched = path.map(|path| Watched::new(path, config));
     let serving = take_records(listener, pipeline.queue().clone(), config.clone(), board.clone(), stop.clone());
     let mut taking = tokio::spawn(serving);
+    let mut is_stopping = false;
     loop {
         tokio::select! {
+            () = stop.cancelled(), if !is_stopping => {
+                is_stopping = true;
+                let patience = show_time(drain_timeout(watched.as_ref(), config));
+                tracing::info!(
+                    "stopping: no more records are taken, what is queued is delivered, for up to {patience}; \
+                     a second signal gives it up"
+                );
+            }
             taken = &mut taking => break taken.context("taking records ended in a fault of metricast's own")??,
-            () = changed(watched.as_ref(), &mut hangups) => match &mut watched {
-                Some(watched) => {
+            () = changed(watched.as_ref(), &mut hangups) => {
+                if let Some(watched) = &mut watched {
                     admin::reloading();
                     watched.reload(&mut pipeline, &workshop, &board).await;
                     admin::reloaded();
+                } else {
+                    tracing::warn!("there is no config file to read again: `metricast run -c FILE` has one");
                 }
-                None => tracing::warn!("there is no config file to read again: `metricast run -c FILE` has one"),
-            },
+            }
         }
     }
-    let patience = watched.map_or(config.drain_timeout, |watched| watched.drain_timeout());
+    let patience = drain_timeout(watched.as_ref(), config);
     let reports = pipeline.drain(Patience::InAll(patience)).await;
     window.close();
     pipeline.end().await;
     reports.iter().for_each(tell);
     Ok(Exit::undelivered_if(reports.iter().any(Report::fell_short)))
+}
+
+/// As the config in use says.
+fn drain_timeout(watched: Option<&Watched>, config: &Checked) -> Duration {
+    watched.map_or(config.drain_timeout, Watched::drain_timeout)
 }
 
 /// Waits until the config is to be read again.

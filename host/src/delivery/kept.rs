@@ -24,9 +24,10 @@ pub(super) struct Kept {
 }
 
 impl Kept {
-    /// A state of before, in which the records below `accepted_to` are.
-    pub(super) fn from(saved: Option<Saved>, accepted_to: u64) -> Self {
-        let accepted_to = if saved.is_some() { accepted_to } else { 0 };
+    /// A state of before. The cursor that it was kept with may be above its watermark, over records that were not
+    /// accepted.
+    pub(super) fn from(saved: Option<Saved>) -> Self {
+        let accepted_to = saved.as_ref().map_or(0, |saved| saved.next_offset);
         Self { saved, accepted_to, ..Self::default() }
     }
 

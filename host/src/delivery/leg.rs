@@ -311,7 +311,9 @@ impl<O: Opener> Leg<O> {
         let may_save = !self.keeping.is_under_way() && self.idle.iter().any(Slot::is_open);
         let save_at = self.saving.due_at().filter(|_| may_save);
         let revive_at = self.idle.iter().filter_map(Slot::revive_at);
-        revive_at.chain(save_at).chain(self.keeping.due_at()).chain(self.flush_at).min()
+        // A cursor of a state is kept with its snapshot.
+        let keep_at = self.keeping.due_at().filter(|_| !self.profile.stateful);
+        revive_at.chain(save_at).chain(keep_at).chain(self.flush_at).min()
     }
 
     fn hand_over(&mut self, entry: Entry, under_way: &mut UnderWay<O>) {

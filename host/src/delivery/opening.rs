@@ -44,7 +44,7 @@ impl<O: Opener> Leg<O> {
     pub(super) async fn open_first(&mut self) -> Result<(), Halt> {
         let saved = self.assembler.reader().saved();
         self.profile.stateful = saved.is_some();
-        let mut slot = self.new_slot().from(saved, self.answered, self.settings.reset_state);
+        let mut slot = self.new_slot().from(saved, self.settings.reset_state);
         let profile = loop {
             match slot.try_open().await? {
                 Ok(profile) => break profile,

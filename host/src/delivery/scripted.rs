@@ -10,7 +10,7 @@ use metricast_records::{Batch, BatchBuilder, EventMetrics, MetricsRef};
 use tokio::time::{Instant, sleep};
 
 use super::sandbox::{Opener, Sandbox};
-use crate::plugin::{CallError, Exposition, Fault, Flushed, Profile, PublishError, Receipt, Saved};
+use crate::plugin::{CallError, Exposition, Fault, Flushed, Profile, PublishError, Receipt, Rejection, Saved};
 
 /// What one call to publish does.
 pub(super) type Act = Box<dyn FnMut(&Batch) -> Result<Receipt, CallError> + Send>;
@@ -325,6 +325,12 @@ pub(super) fn batch(len: usize) -> Batch {
 /// The receipt that accepts all.
 pub(super) fn all(batch: &Batch) -> Receipt {
     Receipt { accepted: batch.len() as u32, ..Receipt::default() }
+}
+
+/// The receipt that takes nothing.
+pub(super) fn rejected(batch: &Batch) -> Receipt {
+    let rejection = |index| Rejection { index, reason: "mapping".into() };
+    Receipt { rejected: (0..batch.len() as u32).map(rejection).collect(), ..Receipt::default() }
 }
 
 /// A trap.

@@ -83,12 +83,11 @@ impl<O: Opener> Slot<O> {
         }
     }
 
-    /// Opens with a state of before, in which the records below `accepted_to` are; with none where the plugin refuses it
-    /// and it `may_reset`.
-    pub(super) fn from(mut self, saved: Option<Saved>, accepted_to: u64, may_reset: bool) -> Self {
+    /// Opens with a state of before; with none where the plugin refuses it and it `may_reset`.
+    pub(super) fn from(mut self, saved: Option<Saved>, may_reset: bool) -> Self {
         self.may_reset = may_reset && saved.is_some();
         self.stateful = saved.is_some();
-        self.kept = Kept::from(saved, accepted_to);
+        self.kept = Kept::from(saved);
         self
     }
 
@@ -218,7 +217,7 @@ impl<O: Opener> Slot<O> {
         async move {
             if interrupted.wait_for(|interrupted| *interrupted).await.is_err() {
                 // Nobody is there to interrupt it.
-                std::future::pending().await
+                std::future::pending::<()>().await;
             }
         }
     }

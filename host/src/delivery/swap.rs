@@ -54,11 +54,11 @@ impl<O: Opener> Leg<O> {
     pub(super) async fn swap(&mut self, swap: Swap<O>) -> Result<(), Halt> {
         let Swap { opener, settings, ready, go, done } = swap;
         let opener = Arc::new(opener);
-        let (next, opened) = self.successor(&opener, &settings).await?;
-        let opened = opened.and_then(|profile| self.fits(profile));
+        let (next, outcome) = self.successor(&opener, &settings).await?;
+        let outcome = outcome.and_then(|profile| self.fits(profile));
         // Who asked may have left, which is a no.
-        let _ = ready.send(opened.clone().map(drop));
-        let Ok(profile) = opened else { return Ok(()) };
+        let _ = ready.send(outcome.clone().map(drop));
+        let Ok(profile) = outcome else { return Ok(()) };
         if !matches!(timeout(AGREEMENT, go).await, Ok(Ok(()))) {
             return Ok(());
         }
@@ -87,12 +87,12 @@ impl<O: Opener> Leg<O> {
             old.save(self.answered).await?;
             next.succeed(old, settings.reset_state);
         }
-        let opened = match next.try_open().await? {
+        let outcome = match next.try_open().await? {
             Ok(profile) => Ok(Some(profile)),
             Err(error) if is_away(&error) => Ok(None),
             Err(error) => Err(SwapError::Refused(error.to_string())),
         };
-        Ok((next, opened))
+        Ok((next, outcome))
     }
 
     fn fits(&self, profile: Option<Profile>) -> Result<Option<Profile>, SwapError> {

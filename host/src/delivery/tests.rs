@@ -251,5 +251,6 @@ async fn a_delivery_that_is_stopped_leaves_the_rest() {
 }
 
 mod chance;
+mod durable;
 mod faults;
 mod last_words;

@@ -41,8 +41,8 @@ fn batch(names: &[&str]) -> Batch {
 }
 
 impl Open {
-    fn reader(&self, name: &str) -> Reader {
-        self.queue.reader_of(name, WhenBehind::Block, Start::Oldest).unwrap()
+    async fn reader(&self, name: &str) -> Reader {
+        self.queue.reader_of(name, WhenBehind::Block, Start::Oldest).await.unwrap()
     }
 
     /// Each record of an entry as a letter.
@@ -54,7 +54,7 @@ impl Open {
 
     /// Three records that "search" takes no one of.
     async fn three_letters(&self) -> Reader {
-        let mut reader = self.reader("search");
+        let mut reader = self.reader("search").await;
         self.queue.append(batch(&["a", "b", "c"])).await.unwrap();
         let entry = reader.next().await.unwrap();
         let effects = Effects { cursor: entry.next, letters: Self::letters(&entry, "mapping"), ..Effects::default() };
@@ -146,7 +146,7 @@ async fn a_letter_goes_again_to_its_publisher_alone_under_its_old_name() {
     let epoch = open.store.meta().letter(1).unwrap().unwrap();
     let metricast_store::meta::Origin::Record { epoch, .. } = epoch.letter.origin else { panic!() };
     let epoch = metricast_store::log::Epoch(epoch).to_string();
-    let mut other = open.reader("other");
+    let mut other = open.reader("other").await;
     assert_eq!(
         open.retry(&[2, 3, 99]).await,
         [
@@ -167,7 +167,7 @@ async fn a_letter_goes_again_to_its_publisher_alone_under_its_old_name() {
     open.close().await;
     // The same from the log, in another process.
     let open = self::open(folder.path());
-    let mut search = open.reader("search");
+    let mut search = open.reader("search").await;
     assert_eq!(seen(&search.next().await.unwrap()), seen(&again));
     assert_eq!(search.next_if(|_| true).await.map(|entry| seen(&entry)), None);
     drop(search);
@@ -187,7 +187,7 @@ async fn a_publisher_with_a_state_gets_a_letter_as_something_new() {
     drop(search);
     open.close().await;
     let open = self::open(folder.path());
-    let mut search = open.reader("search");
+    let mut search = open.reader("search").await;
     search.is_stateful(true);
     let from_log = seen(&search.next().await.unwrap());
     assert_eq!(from_log, (vec!["b".to_owned()], vec![3], epoch, false));
@@ -241,7 +241,7 @@ async fn a_crash_leaves_a_letter_or_its_record_in_the_queue_and_never_both() {
     );
     after.queue.keep_notes().await;
     assert_eq!(after.numbers(), [1, 3]);
-    let mut search = after.reader("search");
+    let mut search = after.reader("search").await;
     assert_eq!(seen(&search.next().await.unwrap()).0, ["b"]);
     drop(search);
     after.close().await;
@@ -267,7 +267,7 @@ async fn what_cannot_go_again_stays_with_a_reason() {
         refused("f", 2, good, "why"),
     ];
     open.queue.file(letters).await.unwrap();
-    let mut all = open.reader("other");
+    let mut all = open.reader("other").await;
     while all.next_if(|_| true).await.is_some() {}
     let told = open.retry(&[4, 5, 6, 7]).await;
     assert_eq!(told.len(), 4, "{told:?}");

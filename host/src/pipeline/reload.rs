@@ -71,16 +71,19 @@ impl Pipeline {
         patience: Duration,
     ) -> Result<Reloaded, StartError> {
         let prepared = workshop.prepare_all(config).await?;
-        let tries =
+        let attempts =
             config.publishers.iter().zip(prepared).map(|(publisher, prepared)| self.try_out(publisher, prepared));
         let mut tried = Vec::with_capacity(config.publishers.len());
-        for (index, outcome) in join_all(tries).await.into_iter().enumerate() {
+        for (index, outcome) in join_all(attempts).await.into_iter().enumerate() {
             tried.push(outcome.map_err(|problem| StartError::Publisher { publisher: index, problem })?);
         }
         let mut reloaded = Reloaded::default();
         let mut members = Vec::with_capacity(tried.len());
         for (publisher, tried) in config.publishers.iter().zip(tried) {
-            members.extend(self.carry_out(publisher, tried, workshop, &mut reloaded).await?);
+            match self.carry_out(publisher, tried, workshop, &mut reloaded).await {
+                Ok(member) => members.extend(member),
+                Err(error) => reloaded.failed.push((publisher.name.clone(), error.to_string())),
+            }
         }
         let removed = std::mem::replace(&mut self.members, members);
         reloaded.removed = removed.iter().map(|member| member.name().to_owned()).collect();
@@ -196,9 +199,9 @@ impl Pipeline {
         workshop: &Workshop,
     ) -> Result<Member, StartError> {
         let InQueue { start, when_behind, .. } = publisher.in_queue;
-        let reader = || self.queue.reader_of(&publisher.name, when_behind, start).map_err(StoreError::from);
+        let reader = || self.queue.reader_of(&publisher.name, when_behind, start);
         // In memory its place is gone with it; in a folder what it keeps last counts.
-        let early = if self.queue.is_durable() { None } else { Some(reader()?) };
+        let early = if self.queue.is_durable() { None } else { Some(reader().await.map_err(StoreError::from)?) };
         if let Some(mut before) = before {
             before.stop_scrapes().await;
             before.delivery.stop();
@@ -206,7 +209,7 @@ impl Pipeline {
         }
         let reader = match early {
             Some(reader) => reader,
-            None => reader()?,
+            None => reader().await.map_err(StoreError::from)?,
         };
         Ok(Member::start(publisher, prepared, reader, self.max_unsaved, workshop))
     }

@@ -125,8 +125,14 @@ impl Shared {
         };
         for dropped in dropped {
             let (publisher, count) = (&dropped.publisher, dropped.count);
-            tracing::warn!(publisher, count, "the queue is full: its oldest records are dropped, as when_behind says");
-            Committer::new(Arc::clone(self), dropped.place).dropped(dropped.up_to, dropped.count);
+            if count > 0 {
+                tracing::warn!(
+                    publisher,
+                    count,
+                    "the queue is full: its oldest records are dropped, as when_behind says"
+                );
+            }
+            Committer::new(Arc::clone(self), dropped.place).dropped(dropped.up_to, dropped.unkept);
         }
         match &self.kept {
             Some(kept) => {

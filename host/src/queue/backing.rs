@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use metricast_store::log::{AppendError, Draft, Epoch, Found, LogError, Place, Times};
 use metricast_store::meta::{Change, Letter, MetaError};
+use tokio::task::JoinHandle;
 
 use super::note::{Digest, InputPlace, Note};
 use crate::plugin::Saved;
@@ -41,10 +42,13 @@ pub(crate) trait Backing: Send + Sync + 'static {
     fn close(&self);
 }
 
+/// A reading that is under way: the reader comes back with what it found, if anything.
+pub(crate) type Reading = JoinHandle<(Box<dyn ReadOn>, Result<Option<Found>, LogError>)>;
+
 /// Reads records in order.
 pub(crate) trait ReadOn: Send + Sync {
-    /// What comes next, if anything; it may wait for a disk.
-    fn read(&mut self) -> Result<Option<Found>, LogError>;
+    /// Begins to read what comes next, where waiting for a disk holds up nobody else.
+    fn read(self: Box<Self>) -> Reading;
 }
 
 /// What is known of a publisher from before.

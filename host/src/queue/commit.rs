@@ -81,21 +81,35 @@ impl Committer {
 
     /// Its oldest records were dropped: its cursor is at `up_to`.
     pub(super) fn dropped(&self, up_to: u64, count: u64) {
-        let Some(kept) = &self.shared.kept else { return };
         let Some((name, cursor)) = self.name_and(up_to) else { return };
+        let Some(kept) = &self.shared.kept else {
+            self.drop_ended(count);
+            return self.synced(cursor);
+        };
         let publisher = PublisherChange { cursor: Some(cursor), dropped: count, ..change_of(&name) };
         let this = self.clone();
-        let done = move |answer: Result<(), MetaError>| match answer {
-            Ok(()) => this.synced(cursor),
-            Err(error) => tracing::error!(publisher = name, "a drop could not be kept: {error}"),
+        let done = move |answer: Result<(), MetaError>| {
+            this.drop_ended(if answer.is_ok() { count } else { 0 });
+            match answer {
+                Ok(()) => this.synced(cursor),
+                Err(error) => tracing::error!(publisher = name, "a drop could not be kept: {error}"),
+            }
         };
         kept.commit(Change { publishers: vec![publisher], ..Change::default() }, Box::new(done));
+    }
+
+    fn drop_ended(&self, kept: u64) {
+        if let Some(place) = &mut self.shared.lock().places[self.place] {
+            place.dropping = false;
+            place.drops_unkept -= kept;
+        }
     }
 
     /// A cursor never goes back, whoever moved it.
     fn name_and(&self, cursor: u64) -> Option<(String, u64)> {
         let state = self.shared.lock();
-        state.places[self.place].as_ref().map(|place| (place.name.clone(), place.synced.max(cursor)))
+        let place = state.places[self.place].as_ref()?;
+        Some((place.name.clone(), cursor.max(place.synced).max(place.dropped_to)))
     }
 
     fn synced(&self, cursor: u64) {
@@ -126,7 +140,7 @@ impl Queue {
     }
 }
 
-async fn change_and_wait(kept: &Kept, change: Change) -> Result<(), MetaError> {
+pub(super) async fn change_and_wait(kept: &Kept, change: Change) -> Result<(), MetaError> {
     let (tell, told) = oneshot::channel();
     // Who waited may have left.
     kept.commit(change, Box::new(move |answer| drop(tell.send(answer))));

@@ -2,17 +2,17 @@
 
 use std::collections::BTreeSet;
 use std::future::Future;
+use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 
 use metricast_records::Batch;
-use metricast_store::log::{Damage, Epoch, Found, Frame, LogError};
-use metricast_store::meta::{MetaError, PublisherChange};
-use tokio::task::JoinHandle;
+use metricast_store::log::{Damage, Epoch, Found, Frame};
+use metricast_store::meta::{Change, MetaError, PublisherChange};
 use tokio::time::sleep;
 
-use super::backing::{Known, ReadOn};
-use super::commit::{Committer, change_of};
+use super::backing::{Known, ReadOn, Reading};
+use super::commit::{Committer, change_and_wait, change_of};
 use super::note::Note;
 use super::state::Place;
 use super::{Entry, Queue, Shared, Start, WhenBehind};
@@ -35,10 +35,9 @@ pub struct Reader {
 /// Where the log is read, here or on a thread that may wait.
 enum LogReader {
     Here(u64, Box<dyn ReadOn>),
-    There(JoinHandle<Read>),
+    /// With the end of the queue when it was begun.
+    There(Reading, u64),
 }
-
-type Read = (Box<dyn ReadOn>, Result<Option<Found>, LogError>);
 
 /// What comes next.
 enum Next {
@@ -55,35 +54,34 @@ impl std::fmt::Debug for Reader {
 }
 
 impl Queue {
-    /// The reader of a publisher: from its own cursor on where the queue knows it, else from where `start` says.
+    /// The reader of a publisher: from its own cursor on where the queue knows it, else from where `start` says. A new
+    /// one is known when this has ended: after a crash it goes on from there too.
     ///
     /// # Errors
     /// What the database of a durable queue says.
-    pub fn reader_of(&self, publisher: &str, when_behind: WhenBehind, start: Start) -> Result<Reader, MetaError> {
+    pub async fn reader_of(&self, publisher: &str, when_behind: WhenBehind, start: Start) -> Result<Reader, MetaError> {
         let known = match &self.0.kept {
             Some(kept) => kept.known(publisher)?,
             None => None,
         };
         let is_new = known.is_none();
         let known = known.unwrap_or_else(|| {
+            let parts = self.0.kept.as_ref().map(|kept| kept.boundaries());
             let state = self.0.lock();
             let before = state.places.iter().flatten().find(|place| place.name == publisher);
-            let cursor = match start {
+            let cursor = match (start, parts) {
                 // It takes the place of another one.
                 _ if before.is_some() => before.map_or(state.next, |place| place.cursor),
-                Start::Now if !state.oldest_for_all => state.next,
-                _ if self.is_durable() => state.needed_from(),
-                _ => state.oldest(),
+                (Start::Now, _) if !state.oldest_for_all => state.next,
+                (_, Some(parts)) => parts.first().copied().unwrap_or(state.next),
+                (_, None) => state.oldest(),
             };
             Known { cursor, ended_well: true, ..Known::default() }
         });
         let reader = Reader::new(&self.0, Place::new(publisher.to_owned(), when_behind, known.cursor), known);
         if let Some(kept) = self.0.kept.as_ref().filter(|_| is_new) {
             let change = PublisherChange { cursor: Some(reader.known.cursor), ..change_of(publisher) };
-            kept.commit(
-                metricast_store::meta::Change { publishers: vec![change], ..Default::default() },
-                Box::new(drop),
-            );
+            change_and_wait(kept, Change { publishers: vec![change], ..Change::default() }).await?;
         }
         Ok(reader)
     }
@@ -122,7 +120,7 @@ impl Reader {
 
     /// Its cursor at the beginning, and the end of the queue at that time: what lies between may have been answered for
     /// in part.
-    pub fn backlog(&self) -> std::ops::Range<u64> {
+    pub fn backlog(&self) -> Range<u64> {
         self.known.cursor..self.began_at
     }
 
@@ -196,18 +194,21 @@ impl Reader {
 
     /// A batch from the log; nothing where it was moved on meanwhile, or has to try again.
     async fn read_log(&mut self, offset: u64) -> Option<Entry> {
+        let end = self.shared.lock().next;
         self.log = Some(match self.log.take() {
-            Some(LogReader::There(reading)) => LogReader::There(reading),
-            Some(LogReader::Here(at, reader)) if at == offset => read_there(reader),
-            _ => read_there(self.shared.kept.as_ref()?.read_from(offset)),
+            Some(LogReader::There(reading, end)) => LogReader::There(reading, end),
+            Some(LogReader::Here(at, reader)) if at == offset => LogReader::There(reader.read(), end),
+            _ => LogReader::There(self.shared.kept.as_ref()?.read_from(offset).read(), end),
         });
-        let Some(LogReader::There(reading)) = &mut self.log else { return None };
+        let Some(LogReader::There(reading, end)) = &mut self.log else { return None };
+        let end = *end;
         let read = reading.await;
         self.log = None;
         let Ok((reader, found)) = read else { return None };
         let entry = match found {
             Ok(Some(Found::Frame(frame))) => self.entry_of(&frame),
             Ok(Some(Found::Damage(damage))) => self.lost(&damage),
+            Ok(None) if offset < end => self.gone(offset..end),
             Ok(None) => return None,
             Err(error) => {
                 tracing::error!(publisher = self.name(), "the queue's log cannot be read, and is tried again: {error}");
@@ -217,9 +218,9 @@ impl Reader {
         };
         self.log = Some(LogReader::Here(entry.next, reader));
         // It may have been moved on while the disk was read.
-        let is_next = self.with_place(|place| place.read < entry.next).unwrap_or(false);
+        let read = self.with_place(|place| place.read)?;
         self.read_to(entry.next);
-        is_next.then_some(entry)
+        (read < entry.next).then(|| entry.from(read))
     }
 
     fn entry_of(&self, frame: &Frame) -> Entry {
@@ -243,8 +244,22 @@ impl Reader {
 
     fn lost(&self, damage: &Damage) -> Entry {
         tracing::error!(publisher = self.name(), "the queue is damaged: {damage}");
-        self.count_lost(damage.offsets.end - damage.offsets.start);
-        Entry::nothing(&Epoch::random().to_string(), damage.offsets.start, damage.offsets.end)
+        self.nothing(&damage.offsets)
+    }
+
+    /// There is no log where there was one.
+    fn gone(&self, offsets: Range<u64>) -> Entry {
+        let Range { start, end } = offsets;
+        tracing::error!(
+            publisher = self.name(),
+            "the records from {start} to below {end} are not in the queue's log any more"
+        );
+        self.nothing(&offsets)
+    }
+
+    fn nothing(&self, lost: &Range<u64>) -> Entry {
+        self.count_lost(lost.end - lost.start);
+        Entry::nothing(&Epoch::random().to_string(), lost.start, lost.end)
     }
 
     fn count_lost(&self, records: u64) {
@@ -296,13 +311,6 @@ impl Reader {
         let state = self.shared.lock();
         state.places[self.place].as_ref().map_or(0, |place| state.next.saturating_sub(place.cursor))
     }
-}
-
-fn read_there(mut reader: Box<dyn ReadOn>) -> LogReader {
-    LogReader::There(tokio::task::spawn_blocking(move || {
-        let found = reader.read();
-        (reader, found)
-    }))
 }
 
 impl Drop for Reader {

@@ -115,7 +115,7 @@ impl Queue {
         self.0.remembered().retried()
     }
 
-    /// Takes a note that the log has and the database may not have.
+    /// Takes a note that the log has and the database may not have, with records at `first..next`.
     pub(super) fn note_again(&self, note: Note, first: u64, next: u64) {
         if note.is_lasting() {
             self.0.lock().notes_from.get_or_insert(first);
@@ -139,7 +139,9 @@ impl Queue {
     pub(crate) async fn keep_notes(&self) {
         let Some(kept) = &self.0.kept else { return };
         let (mut change, up_to) = {
-            let state = self.0.lock();
+            let mut state = self.0.lock();
+            let from = state.notes_from.take();
+            state.notes_under_way = state.notes_under_way.into_iter().chain(from).min();
             (std::mem::take(&mut self.0.remembered().unkept), state.next)
         };
         change.publishers.push(PublisherChange {
@@ -154,10 +156,12 @@ impl Queue {
         match told.await.unwrap_or(Err(MetaError::Closed)) {
             Ok(()) => {
                 self.0.remembered().retried.retain(|number| !gone.contains(number));
-                self.0.notes_kept(up_to);
+                self.0.notes_kept();
             }
             Err(error) => {
                 tracing::warn!("the notes of the queue could not be kept, and are tried again: {error}");
+                let mut state = self.0.lock();
+                state.notes_from = state.notes_under_way.take().or(state.notes_from);
                 self.0.remembered().put_back(again);
             }
         }
@@ -165,10 +169,8 @@ impl Queue {
 }
 
 impl Shared {
-    fn notes_kept(&self, up_to: u64) {
-        let mut state = self.lock();
-        state.notes_from = state.notes_from.filter(|&from| from >= up_to);
-        drop(state);
+    fn notes_kept(&self) {
+        self.lock().notes_under_way = None;
         self.trim();
     }
 }

@@ -24,6 +24,8 @@ pub(super) struct State {
     pub(super) absent: BTreeMap<String, u64>,
     /// Notes of records from this offset on are in the log only.
     pub(super) notes_from: Option<u64>,
+    /// Those from this one on are being brought to the database.
+    pub(super) notes_under_way: Option<u64>,
     pub(super) lost: u64,
     /// Where the log began when it was opened, till all publishers of the config have their readers.
     pub(super) unclaimed: Option<u64>,
@@ -43,6 +45,12 @@ pub(super) struct Place {
     pub(super) synced: u64,
     /// Records that it was not given, since it held a full queue back. The few of them that it had read may still arrive.
     pub(super) dropped: u64,
+    /// Of these so many are in no commit that went well.
+    pub(super) drops_unkept: u64,
+    /// It was moved on up to here, whatever is answered for below.
+    pub(super) dropped_to: u64,
+    /// A commit that tells of drops is under way.
+    pub(super) dropping: bool,
     /// Its cursor is that of a state, in which nothing that lies below it would be counted any more: what was in the
     /// queue before comes to it as something new.
     pub(super) stateful: bool,
@@ -64,7 +72,18 @@ impl Held {
 
 impl Place {
     pub(super) fn new(name: String, when_behind: WhenBehind, cursor: u64) -> Self {
-        Self { name, when_behind, read: cursor, cursor, synced: cursor, dropped: 0, stateful: false }
+        Self {
+            name,
+            when_behind,
+            read: cursor,
+            cursor,
+            synced: cursor,
+            dropped: 0,
+            drops_unkept: 0,
+            dropped_to: 0,
+            dropping: false,
+            stateful: false,
+        }
     }
 }
 
@@ -73,6 +92,18 @@ impl Entry {
     pub(super) fn nothing(epoch: &str, first: u64, next: u64) -> Self {
         let batch = Arc::new(BatchBuilder::new().finish().placed(epoch, first));
         Self { batch, first, next, again: false }
+    }
+}
+
+impl Entry {
+    /// What is left of it where a reader begins in its middle. One that goes as it is has other offsets, and stays whole.
+    pub(super) fn from(&self, offset: u64) -> Self {
+        if offset <= self.first || self.again || self.batch.is_empty() {
+            return self.clone();
+        }
+        let mut rows: Vec<u32> = self.batch.rows_at(offset..self.next).map(|row| row as u32).collect();
+        rows.sort_unstable();
+        Self { batch: Arc::new(self.batch.select(&rows)), first: offset, ..self.clone() }
     }
 }
 
@@ -89,6 +120,7 @@ impl State {
             places: Vec::new(),
             absent,
             notes_from: None,
+            notes_under_way: None,
             lost: 0,
             unclaimed: None,
             oldest_for_all: false,
@@ -110,7 +142,11 @@ impl State {
     pub(super) fn next_of(&self, place: &Place) -> Option<Entry> {
         let held = self.held_at(place.read)?;
         let before = held.before.as_ref().filter(|_| !place.stateful);
-        Some(if held.is_for(&place.name) { before.unwrap_or(&held.entry).clone() } else { self.nothing_of(held) })
+        Some(if held.is_for(&place.name) {
+            before.unwrap_or(&held.entry).from(place.read)
+        } else {
+            self.nothing_of(held)
+        })
     }
 
     fn held_at(&self, offset: u64) -> Option<&Held> {
@@ -136,8 +172,9 @@ impl State {
     /// The log is needed from here on.
     pub(super) fn needed_from(&self) -> u64 {
         let synced = self.present().map(|place| place.synced);
-        let others = self.absent.values().copied().chain(self.notes_from).chain(self.unclaimed);
-        synced.chain(others).min().unwrap_or(self.next)
+        let absent = self.absent.values().copied();
+        let notes = self.notes_from.into_iter().chain(self.notes_under_way);
+        synced.chain(absent).chain(notes).chain(self.unclaimed).min().unwrap_or(self.next)
     }
 
     /// Of a queue in memory: what all have answered for; says whether there was anything.
@@ -155,6 +192,11 @@ impl State {
         while self.window_bytes > WINDOW && self.window.len() > 1 {
             self.drop_first();
         }
+    }
+
+    #[cfg(test)]
+    pub(super) fn forget_window(&mut self) {
+        self.drop_below(u64::MAX);
     }
 
     fn drop_below(&mut self, offset: u64) {
@@ -188,8 +230,15 @@ impl State {
             let Some(place) = place.as_mut().filter(|place| behind(place)) else { continue };
             let count = up_to.saturating_sub(place.cursor);
             place.dropped += count;
-            (place.read, place.cursor) = (place.read.max(up_to), place.cursor.max(up_to));
-            moved.push(Dropped { place: index, publisher: place.name.clone(), up_to, count });
+            place.drops_unkept += count;
+            if count > 0 {
+                (place.read, place.cursor, place.dropped_to) = (place.read.max(up_to), up_to, up_to);
+            }
+            // Till its cursor is synced no room is made, and it is asked for again and again.
+            if place.dropped_to > place.synced && !std::mem::replace(&mut place.dropping, true) {
+                let (publisher, up_to, unkept) = (place.name.clone(), place.dropped_to, place.drops_unkept);
+                moved.push(Dropped { place: index, publisher, up_to, count, unkept });
+            }
         }
         moved
     }
@@ -206,4 +255,6 @@ pub(super) struct Dropped {
     pub(super) publisher: String,
     pub(super) up_to: u64,
     pub(super) count: u64,
+    /// With those of drops that could not be kept.
+    pub(super) unkept: u64,
 }

@@ -23,7 +23,7 @@ use metricast_store::meta::{Change, Limits, Meta, MetaError, Publisher};
 use serde::{Deserialize, Serialize};
 
 use super::Queue;
-use super::backing::{Appended, Backing, Committed, Known, ReadOn};
+use super::backing::{Appended, Backing, Committed, Known, ReadOn, Reading};
 use super::commit::ENDED_WELL;
 use super::note::{Digest, InputPlace, Note};
 use super::remembered::{MAX_AGE, MAX_REQUESTS, NOTES};
@@ -184,6 +184,11 @@ impl Store {
         &self.meta
     }
 
+    /// Reads the log from an offset on.
+    pub(crate) fn read_log(&self, offset: u64) -> log::Reader<log::Folder> {
+        self.log.reader(offset)
+    }
+
     /// The folder.
     pub fn folder(&self) -> &Path {
         &self.folder
@@ -329,7 +334,10 @@ impl Backing for Store {
 }
 
 impl ReadOn for log::Reader<log::Folder> {
-    fn read(&mut self) -> Result<Option<Found>, LogError> {
-        log::Reader::read(self)
+    fn read(mut self: Box<Self>) -> Reading {
+        tokio::task::spawn_blocking(move || {
+            let found = log::Reader::read(&mut self);
+            (self as Box<dyn ReadOn>, found)
+        })
     }
 }

@@ -4,6 +4,10 @@ use metricast_records::{Batch, BatchBuilder, EventMetrics, MetricsRef};
 
 use super::{AppendError, Queue};
 
+mod durable;
+mod falling_behind;
+mod notes;
+
 fn batch(records: usize) -> Batch {
     let event = EventMetrics { event_name: "e".into(), status: "completed".into(), ..EventMetrics::default() };
     let mut builder = BatchBuilder::new();

@@ -1,6 +1,6 @@
 //! One frame's bytes: a header of its own checksum, then a note and a body.
 
-use crate::log::{EPOCH, Epoch};
+use crate::log::{EPOCH, Epoch, Frame};
 
 /// Bytes of a frame's header.
 pub(super) const HEADER: usize = 48;
@@ -118,6 +118,11 @@ impl Draft {
     /// The bytes that it takes in the log.
     pub fn length(&self) -> u64 {
         (HEADER + self.payload.len()).next_multiple_of(ALIGNMENT) as u64
+    }
+
+    /// As a reader finds it at a place.
+    pub fn at(self, first: u64, epoch: Epoch) -> Frame {
+        Frame::new(epoch, first..first + u64::from(self.count), self.payload, self.note as usize)
     }
 
     /// Appends the frame's bytes, with its place.

@@ -1,5 +1,6 @@
 //! Reading on from an offset, past damage.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use super::open::of;
@@ -46,6 +47,15 @@ pub struct Frame {
 }
 
 impl Frame {
+    pub(super) fn new(
+        epoch: Epoch,
+        Range { start: first, end: next }: Range<u64>,
+        payload: Vec<u8>,
+        note: usize,
+    ) -> Self {
+        Self { epoch, first, next, payload, note }
+    }
+
     /// What was noted about them.
     pub fn note(&self) -> &[u8] {
         &self.payload[..self.note]
@@ -89,8 +99,8 @@ impl<D: Disk> Reader<D> {
             if header.next() > self.next {
                 self.next = header.next();
                 let note = header.note as usize;
-                let (epoch, first, next) = (header.epoch, header.first, header.next());
-                return Ok(Some(Found::Frame(Frame { epoch, first, next, payload, note })));
+                let frame = Frame::new(header.epoch, header.first..header.next(), payload, note);
+                return Ok(Some(Found::Frame(frame)));
             }
         }
         Ok(None)

@@ -11,7 +11,7 @@ use support::{Server, http, ports, wait};
 
 use super::{Running, operations, search};
 
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 fn dashboard() -> Value {
     serde_json::from_str(&fs::read_to_string(operations("dashboard.json")).unwrap()).unwrap()
@@ -56,7 +56,7 @@ fn shop() -> Shop {
     let (scrape, path) = (ports::free(), folder.path().join("queue"));
     let publisher =
         format!("[[publishers]]\nplugin = \"prometheus\"\nconfig = {{ port = {scrape}, histograms = \"both\" }}\n");
-    let top = format!("drain_timeout = \"1s\"\n[queue]\npath = {path:?}\n");
+    let top = format!("drain_timeout = \"1s\"\n[queue]\npath = \"{}\"\n", path.display());
     let running = Running::with(&top, &format!("{publisher}{}", search()));
     Shop { running, scrape: format!("127.0.0.1:{scrape}"), _folder: folder }
 }

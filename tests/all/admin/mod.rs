@@ -14,7 +14,7 @@ use support::{http, ports, wait};
 
 use crate::conformance::rulebreaker;
 
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// A running metricast with its ports.
 struct Running {

@@ -129,7 +129,7 @@ fn the_unit_starts_what_there_is() {
     let unit = unit();
     let value = |key: &str| {
         let mut found = unit.iter().filter(|(section, name, _)| section == "Service" && name == key);
-        found.next().map(|(_, _, value)| value.as_str()).unwrap_or_else(|| panic!("no {key}"))
+        found.next().map_or_else(|| panic!("no {key}"), |(_, _, value)| value.as_str())
     };
     let start: Vec<_> = value("ExecStart").split(' ').collect();
     let known =

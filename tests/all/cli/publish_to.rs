@@ -109,8 +109,9 @@ fn a_body_that_is_too_large_is_sent_in_parts() {
 #[test]
 fn what_comes_after_a_broken_connection_is_not_sent_and_said_so() {
     let stub = Stub::start(|request| if request.number == 0 { taken(request) } else { Answer::HangUp });
-    let done = publish(&stub, &[], &vec![RECORD; 20_000].join("\n"));
+    let done = publish(&stub, &["--wait", "1s"], &vec![RECORD; 20_000].join("\n"));
     assert_eq!(done.code, 3);
+    assert!(done.stderr.contains("with --resume "), "{}", done.stderr);
     assert!(done.stderr.contains("whether the body arrived is not known"), "{}", done.stderr);
     assert!(done.stderr.contains("nothing after <stdin>:"), "{}", done.stderr);
 }

@@ -22,7 +22,7 @@ fn batch(records: usize) -> metricast_records::Batch {
 
 /// What a publisher is given from its place on.
 async fn rest(queue: &Queue, publisher: &str, start: Start) -> Vec<(u64, u64)> {
-    let mut reader = queue.reader_of(publisher, WhenBehind::Block, start).unwrap();
+    let mut reader = queue.reader_of(publisher, WhenBehind::Block, start).await.unwrap();
     queue.close();
     let mut places = Vec::new();
     while let Some(entry) = reader.next().await {
@@ -33,19 +33,19 @@ async fn rest(queue: &Queue, publisher: &str, start: Start) -> Vec<(u64, u64)> {
 }
 
 async fn answer_to(queue: &Queue, publisher: &str, cursor: u64) {
-    let reader = queue.reader_of(publisher, WhenBehind::Block, Start::Oldest).unwrap();
+    let reader = queue.reader_of(publisher, WhenBehind::Block, Start::Oldest).await.unwrap();
     reader.committer().commit(Effects { cursor, ..Effects::default() }).await.unwrap();
 }
 
 #[tokio::test]
 async fn a_publisher_goes_on_at_its_cursor_and_a_new_one_where_the_config_says() {
     let folder = tempfile::tempdir().unwrap();
-    let (_store, queue) = Store::open(folder.path(), &options()).unwrap();
+    let (store, queue) = Store::open(folder.path(), &options()).unwrap();
     queue.append(batch(3)).await.unwrap();
     queue.append(batch(2)).await.unwrap();
     answer_to(&queue, "a", 3).await;
     queue.end().await;
-    drop((queue, _store));
+    drop((queue, store));
     for (publisher, start, expected) in
         [("a", Start::Now, vec![(3, 5)]), ("new", Start::Now, vec![]), ("newer", Start::Oldest, vec![(0, 3), (3, 5)])]
     {
@@ -56,7 +56,7 @@ async fn a_publisher_goes_on_at_its_cursor_and_a_new_one_where_the_config_says()
 }
 
 #[tokio::test]
-async fn without_its_database_the_queue_gives_everybody_everything() {
+async fn without_its_database_thequeue_gives_everybody_everything() {
     let folder = tempfile::tempdir().unwrap();
     let (store, queue) = Store::open(folder.path(), &options()).unwrap();
     queue.append(batch(3)).await.unwrap();
@@ -77,11 +77,11 @@ async fn an_answered_request_is_known_after_a_start() {
     queue.append_noted(batch(1), note, Duration::ZERO).await.unwrap();
     // As after a crash: the note is in the log only.
     drop((store, queue));
-    let (_store, queue) = Store::open(folder.path(), &options()).unwrap();
+    let (store, queue) = Store::open(folder.path(), &options()).unwrap();
     assert!(matches!(queue.recall([1; 32], [2; 32]).await.unwrap(), Recalled::Answered(answer) if answer == b"answer"));
     assert!(matches!(queue.recall([1; 32], [3; 32]).await.unwrap(), Recalled::OtherBody));
     queue.end().await;
-    drop((_store, queue));
+    drop((store, queue));
     let (store, _queue) = Store::open(folder.path(), &options()).unwrap();
     assert!(store.request(&[1; 32]).unwrap().is_some(), "the database has it, too");
 }
@@ -90,14 +90,14 @@ async fn an_answered_request_is_known_after_a_start() {
 fn a_folder_is_one_process_s_and_nobody_elses_to_read() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("data");
-    let (store, _queue) = Store::open(&path, &options()).unwrap();
+    let (store, queue) = Store::open(&path, &options()).unwrap();
     store.announce(Some("127.0.0.1:4320".parse().unwrap())).unwrap();
     let again = Store::open(&path, &options()).unwrap_err().to_string();
     assert!(again.ends_with(&format!("is in use by the metricast with process id {}", std::process::id())), "{again}");
     assert_eq!(Store::holder(&path).unwrap().admin, Some("127.0.0.1:4320".parse().unwrap()));
     let mode = |path: &Path| std::os::unix::fs::PermissionsExt::mode(&path.metadata().unwrap().permissions()) & 0o777;
     assert_eq!((mode(&path), mode(&path.join("lock"))), (0o700, 0o600));
-    drop((store, _queue));
+    drop((store, queue));
     assert_eq!(Store::holder(&path), None);
 }
 
@@ -109,9 +109,9 @@ async fn a_publisher_that_no_config_names_is_forgotten_after_a_while() {
     answer_to(&queue, "gone", 0).await;
     queue.end().await;
     drop((store, queue));
-    let (store, _queue) = Store::open(folder.path(), &options()).unwrap();
+    let (store, queue) = Store::open(folder.path(), &options()).unwrap();
     assert!(store.known("gone").unwrap().is_some());
-    drop((store, _queue));
+    drop((store, queue));
     std::thread::sleep(Duration::from_millis(1_100));
     let (store, _queue) = Store::open(folder.path(), &Options { forget_after: Duration::ZERO, ..options() }).unwrap();
     assert!(store.known("gone").unwrap().is_none());
