@@ -57,8 +57,8 @@ impl Which {
             Some(holder) => match holder.admin {
                 Some(admin) => start::runtime()?.block_on(there(admin, question, &mut hear))?,
                 None => bail!(
-                    "the queue {} is in use by {holder}, which has no admin port to be asked at: give it one by \
-                     [admin] listen, or ask again when it has ended",
+                    "the queue {} is in use by {holder}, which cannot be asked: it is starting or ending, or has no \
+                     admin port, which [admin] listen gives it; ask again later",
                     folder.display()
                 ),
             },
