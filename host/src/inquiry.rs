@@ -20,7 +20,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
 use metricast_store::log::{self as store_log, Found, LogError};
-use metricast_store::meta::{Limits, Meta, MetaError};
+use metricast_store::meta::{Checked, Filed, Filter as Page, Looking, Meta, MetaError, Publisher};
 use serde::{Deserialize, Serialize};
 use tokio::runtime::Handle;
 
@@ -120,10 +120,17 @@ pub type Tell<'a> = dyn FnMut(Line) -> Result<(), InquiryError> + 'a;
 /// Answers for one folder. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Desk {
-    meta: Meta,
+    meta: Known,
     log: Log,
     /// One at a time delivers letters again, or a letter might be delivered twice.
     retrying: Arc<Mutex<()>>,
+}
+
+/// Where dead letters are.
+#[derive(Clone, Debug)]
+enum Known {
+    Open(Meta),
+    Files(Arc<Looking>),
 }
 
 /// Where records are.
@@ -144,16 +151,20 @@ enum Log {
 impl Desk {
     /// Of a folder that is open, and the queue in it.
     pub fn new(store: Store, queue: Queue, runtime: Handle) -> Self {
-        Self { meta: store.meta().clone(), log: Log::Open(store, queue, runtime), retrying: Arc::default() }
+        Self {
+            meta: Known::Open(store.meta().clone()),
+            log: Log::Open(store, queue, runtime),
+            retrying: Arc::default(),
+        }
     }
 
-    /// Of a folder that nobody has: it is read, and its log stays as it is. Nothing can be retried.
+    /// Of a folder that nobody has: it is only read. Nothing can be retried. `None` where its database is gone.
     ///
     /// # Errors
     /// [`StoreError`]
-    pub(crate) fn look(folder: &Path) -> Result<Self, StoreError> {
+    pub(crate) fn look(folder: &Path) -> Result<Option<Self>, StoreError> {
         let held = Arc::new(Store::hold(folder)?);
-        let (meta, _opened) = Meta::open(folder, Limits { max_letters: u64::MAX, ..Limits::default() })?;
+        let Some(meta) = Looking::open(folder)? else { return Ok(None) };
         let notes_from = meta.publisher(NOTES)?.and_then(|notes| notes.cursor).unwrap_or(0);
         let mut retried = Vec::new();
         let mut reader = store_log::Log::look(&store_log::Folder::new(folder.join("log")))?;
@@ -166,7 +177,7 @@ impl Desk {
         }
         retried.sort_unstable();
         let log = Log::Files { folder: folder.to_owned(), retried, _held: held };
-        Ok(Self { meta, log, retrying: Arc::default() })
+        Ok(Some(Self { meta: Known::Files(Arc::new(meta)), log, retrying: Arc::default() }))
     }
 
     /// Reads the log from an offset on, or from before it.
@@ -212,6 +223,43 @@ impl Desk {
             }
         };
         finish(answered, tell)
+    }
+}
+
+impl Known {
+    fn publishers(&self) -> Result<Vec<Publisher>, MetaError> {
+        match self {
+            Self::Open(meta) => meta.publishers(),
+            Self::Files(meta) => meta.publishers(),
+        }
+    }
+
+    fn publisher(&self, name: &str) -> Result<Option<Publisher>, MetaError> {
+        match self {
+            Self::Open(meta) => meta.publisher(name),
+            Self::Files(meta) => meta.publisher(name),
+        }
+    }
+
+    fn letters(&self, page: &Page) -> Result<Vec<Filed>, MetaError> {
+        match self {
+            Self::Open(meta) => meta.letters(page),
+            Self::Files(meta) => meta.letters(page),
+        }
+    }
+
+    fn letter(&self, number: u64) -> Result<Option<Filed>, MetaError> {
+        match self {
+            Self::Open(meta) => meta.letter(number),
+            Self::Files(meta) => meta.letter(number),
+        }
+    }
+
+    fn check(&self) -> Result<Checked, MetaError> {
+        match self {
+            Self::Open(meta) => meta.check(),
+            Self::Files(meta) => meta.check(),
+        }
     }
 }
 

@@ -47,7 +47,7 @@ pub use change::{
     Change, Kind, Letter, Limits, MAX_NAME, MAX_REASON, Origin, Place, Plugin, PublisherChange, Request, State,
     StateChange,
 };
-pub use check::Checked;
+pub use check::{Checked, Looking};
 pub use error::MetaError;
 pub use frame::Damage;
 pub use letters::{Filed, Filter, Group};
@@ -201,16 +201,6 @@ impl Meta {
     /// As [`Meta::publishers`].
     pub fn check(&self) -> Result<Checked, MetaError> {
         self.0.shared.read(check::rows)
-    }
-
-    /// As [`Meta::check`], of a database that nobody has open: nothing is written, and damage of the file itself is in
-    /// what is given back. `None` where there is no database.
-    ///
-    /// # Errors
-    /// Where a newer metricast wrote it, or the system refuses.
-    pub fn look(folder: &Path) -> Result<Option<Checked>, MetaError> {
-        let disk = Folder::open(folder).map_err(|error| MetaError::io(folder, &error))?;
-        check::look(&disk)
     }
 
     /// What the request of that digest was answered, while it is kept.

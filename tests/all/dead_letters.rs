@@ -2,6 +2,7 @@
 //! folder that has it is whole.
 
 use std::fs;
+use std::io::{Read as _, Write as _};
 use std::path::PathBuf;
 use std::process::Output;
 use std::time::Duration;
@@ -274,6 +275,35 @@ fn a_flipped_bit_is_found_and_named() {
     assert!(damaged.out.contains("; the record at offset 1 is lost\n2 records in 2 writes"), "{}", damaged.out);
     let exported = setup.command("queue export", &["-"]);
     assert_eq!((exported.code, exported.out.lines().count()), (1, 2), "{}", exported.err);
+}
+
+#[test]
+fn the_admin_port_answers_no_page_in_a_browser() {
+    let setup = Setup::new(&format!("[[publishers]]\nplugin = \"prometheus\"\nconfig.port = {}\n", ports::free()));
+    let running = setup.run();
+    running.wait_for_line("records at http://");
+    let config: toml::Table = setup.config.parse().unwrap();
+    let admin = config["admin"]["listen"].as_str().unwrap();
+    let url = format!("http://{admin}/queue");
+    let groups = r#"{"ask": "groups", "filter": {}}"#;
+    let answered = http::post(&url, "application/json", groups).unwrap();
+    assert_eq!((answered.status, answered.text().lines().count()), (200, 1), "{}", answered.text());
+    assert!(answered.text().starts_with("{\"end\":"), "{}", answered.text());
+    assert_eq!(http::post(&url, "text/plain", groups).unwrap().status, 415);
+    assert_eq!(http::post(&url, "application/json", r#"{"ask": "everything"}"#).unwrap().status, 400);
+    assert_eq!(http::get(&url).unwrap().status, 405);
+    let mut stream = std::net::TcpStream::connect(admin).unwrap();
+    let length = groups.len();
+    let request = format!(
+        "POST /queue HTTP/1.1\r\nhost: made-up.example\r\ncontent-type: application/json\r\nconnection: close\r\n\
+         content-length: {length}\r\n\r\n{groups}"
+    );
+    stream.write_all(request.as_bytes()).unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    assert!(answer.starts_with("HTTP/1.1 403 "), "{answer}");
+    let (status, log) = running.stop();
+    assert!(status.success(), "{log}");
 }
 
 #[test]

@@ -13,6 +13,7 @@ use http_body_util::{BodyExt as _, Full};
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
+use metricast_store::meta::{Looking, MetaError};
 use serde::Serialize;
 
 use super::exit::Broken;
@@ -56,8 +57,8 @@ impl Which {
             Some(holder) => match holder.admin {
                 Some(admin) => start::runtime()?.block_on(there(admin, question, &mut hear))?,
                 None => bail!(
-                    "the queue {} is in use by {holder}, which has no admin port to be asked at: give it one by \
-                     [admin] listen, or ask again when it has ended",
+                    "the queue {} is in use by {holder}, which cannot be asked: it is starting or ending, or has no \
+                     admin port, which [admin] listen gives it; ask again later",
                     folder.display()
                 ),
             },
@@ -122,7 +123,8 @@ fn here(folder: &Path, question: &Question, hear: &mut dyn FnMut(Line) -> bool) 
         }
         Question::Retry { .. } => retry_here(folder, question, &mut tell)?,
         _ => {
-            let _ = Desk::look(folder)?.answer(question, &mut tell);
+            let Some(desk) = Desk::look(folder)? else { bail!(unfit(folder, "gone")) };
+            let _ = desk.answer(question, &mut tell);
         }
     }
     Ok(())
@@ -133,6 +135,13 @@ fn retry_here(
     question: &Question,
     tell: &mut dyn FnMut(Line) -> Result<(), InquiryError>,
 ) -> anyhow::Result<()> {
+    // The next run is to find out by itself what is missing, and to give everybody everything then.
+    match Looking::open(folder).and_then(|meta| meta.map(|meta| meta.check()).transpose()) {
+        Ok(Some(checked)) if checked.damage.is_empty() => {}
+        Ok(None) => bail!(unfit(folder, "gone")),
+        Ok(Some(_)) | Err(MetaError::Damaged { .. }) => bail!(unfit(folder, "damaged")),
+        Err(error) => return Err(error.into()),
+    }
     // Nobody is forgotten, and no letter has to go.
     let options = Options { max_size: usize::MAX, forget_after: Duration::MAX, max_dead_letters: u64::MAX };
     let runtime = start::runtime()?;
@@ -141,6 +150,14 @@ fn retry_here(
     let _ = desk.answer(question, tell);
     runtime.block_on(queue.end());
     Ok(())
+}
+
+fn unfit(folder: &Path, how: &str) -> String {
+    format!(
+        "the database of the queue {} is {how}: the next `metricast run` makes one of what is whole, and then this can \
+         be asked again; `metricast queue verify` looks at the rest",
+        folder.display()
+    )
 }
 
 /// Asks the process that has the folder.

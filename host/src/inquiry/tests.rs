@@ -1,6 +1,5 @@
 //! Real folders: letters are filed as deliveries file them, and readers see what is retried.
 
-use std::fs;
 use std::path::Path;
 use std::time::Duration;
 
@@ -14,6 +13,8 @@ use crate::queue::letters::{Sender, refused};
 use crate::queue::note::{Again, Note};
 use crate::queue::store::Options;
 use crate::queue::{Entry, Reader, Start, WhenBehind};
+
+mod files;
 
 const PATIENCE: Duration = Duration::from_secs(5);
 
@@ -306,63 +307,4 @@ async fn records_of_the_log_are_those_that_a_publisher_has_not_answered_for() {
     assert_eq!(told, [r#"{"failed":"the queue knows no publisher \"serch\"; it knows search"}"#]);
     drop(search);
     open.close().await;
-}
-
-fn verified(folder: &Path) -> (Vec<Damage>, Summary) {
-    let (mut damage, mut end) = (Vec::new(), None);
-    verify_folder(folder, &mut |line| {
-        match line {
-            Line::Damage(found) => damage.push(found),
-            Line::End(summary) => end = Some(summary),
-            other => panic!("{other:?}"),
-        }
-        Ok(())
-    })
-    .unwrap();
-    (damage, end.unwrap())
-}
-
-fn flip(file: &Path, at: usize) {
-    let mut bytes = fs::read(file).unwrap();
-    bytes[at] ^= 0x20;
-    fs::write(file, bytes).unwrap();
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn damage_is_found_where_it_is_and_verifying_changes_nothing() {
-    let folder = folder();
-    let open = open(folder.path());
-    let search = open.three_letters().await;
-    open.queue.append(batch(&["d", "e"])).await.unwrap();
-    open.queue.append(batch(&["f"])).await.unwrap();
-    let lines = open.ask(Question::Verify).await;
-    let [Line::End(summary)] = lines.as_slice() else { panic!("{lines:?}") };
-    assert_eq!((summary.frames, summary.records), (3, 6));
-    assert!(summary.values > 3, "{summary:?}");
-    drop(search);
-    open.close().await;
-    let (damage, end) = verified(folder.path());
-    assert_eq!((damage, end.frames, end.records), (vec![], 3, 6));
-    let log = fs::read_dir(folder.path().join("log")).unwrap().next().unwrap().unwrap().path();
-    let bytes = fs::read(&log).unwrap();
-    let frames: Vec<usize> = memchr::memmem::find_iter(&bytes, b"mcf1").collect();
-    flip(&log, frames[1] + 60);
-    flip(&log, frames[2] + 60);
-    let before = fs::read(&log).unwrap();
-    let (damage, end) = verified(folder.path());
-    assert_eq!((end.frames, end.records, damage.len()), (1, 3, 1), "{damage:?}");
-    let rest = &damage[0];
-    assert_eq!((rest.byte, rest.offsets), (Some(frames[1] as u64), None), "nothing whole stands behind it");
-    flip(&log, frames[2] + 60);
-    let (damage, _) = verified(folder.path());
-    assert_eq!((damage[0].byte, damage[0].offsets), (Some(frames[1] as u64), Some((3, 4))), "{damage:?}");
-    flip(&log, frames[2] + 60);
-    assert_eq!(fs::read(&log).unwrap(), before);
-    let database = folder.path().join("meta.redb");
-    let at = memchr::memmem::find(&fs::read(&database).unwrap(), b"mapping").unwrap();
-    flip(&database, at);
-    let before = fs::read(&database).unwrap();
-    let (damage, _) = verified(folder.path());
-    assert!(damage.iter().any(|damage| damage.file == "meta.redb"), "{damage:?}");
-    assert_eq!(fs::read(&database).unwrap(), before);
 }

@@ -5,11 +5,13 @@ use std::path::Path;
 
 use metricast_records::Batch;
 use metricast_store::log::{self, Found, Log, LogError};
-use metricast_store::meta::{Checked, Meta};
+use metricast_store::meta::{Checked, Looking, MetaError};
 
 use super::lines::{Damage, Line, Summary};
 use super::records::unreadable;
 use super::{Desk, InquiryError, Tell, finish};
+
+const DATABASE: &str = "meta.redb";
 
 impl Desk {
     pub(super) fn verify(&self, tell: &mut Tell<'_>) -> Result<Summary, InquiryError> {
@@ -42,9 +44,13 @@ fn look(folder: &Path, tell: &mut Tell<'_>) -> Result<Summary, InquiryError> {
         );
         tell(Line::Damage(Damage { file: in_log(&rest.file), byte: Some(rest.at), offsets: None, what }))?;
     }
-    if let Some(checked) = Meta::look(folder)? {
-        database(checked, &mut summary, tell)?;
-    }
+    let unreadable = match Looking::open(folder).and_then(|meta| meta.map(|meta| meta.check()).transpose()) {
+        Ok(Some(checked)) => return database(checked, &mut summary, tell).map(|()| summary),
+        Ok(None) => "it is not there".to_owned(),
+        Err(MetaError::Damaged { detail, .. }) => format!("it cannot be read as a database: {detail}"),
+        Err(error) => return Err(error.into()),
+    };
+    tell(Line::Damage(Damage { file: DATABASE.to_owned(), byte: None, offsets: None, what: unreadable }))?;
     Ok(summary)
 }
 
@@ -72,7 +78,7 @@ fn database(checked: Checked, summary: &mut Summary, tell: &mut Tell<'_>) -> Res
     summary.values += checked.values;
     for damage in checked.damage {
         let what = damage.to_string();
-        tell(Line::Damage(Damage { file: "meta.redb".to_owned(), byte: None, offsets: None, what }))?;
+        tell(Line::Damage(Damage { file: DATABASE.to_owned(), byte: None, offsets: None, what }))?;
     }
     Ok(())
 }

@@ -6,7 +6,8 @@ use support::metricast;
 
 use super::{Done, run};
 
-const SUBCOMMANDS: [&str; 7] = ["run", "publish", "format", "check", "plugins", "inspect", "completions"];
+const SUBCOMMANDS: [&str; 9] =
+    ["run", "publish", "format", "check", "plugins", "inspect", "dead-letters", "queue", "completions"];
 
 #[test]
 fn every_subcommand_explains_itself_by_example() {
