@@ -88,7 +88,9 @@ impl Forgetful {
             self.0.medium.append(draft, self.0.epoch);
         }
         if all {
-            changes.into_iter().for_each(|change| self.0.medium.apply(change));
+            for change in changes {
+                self.0.medium.apply(change);
+            }
         }
     }
 
@@ -142,7 +144,9 @@ impl Forgetful {
                 let answers = refused(AppendError::Failed("I/O error".into()));
                 // Nobody knows what such a sync left behind; it is read after the next start only.
                 if there {
-                    drafts.into_iter().for_each(|draft| self.0.medium.leave(draft, self.0.epoch));
+                    for draft in drafts {
+                        self.0.medium.leave(draft, self.0.epoch);
+                    }
                 }
                 answers
             }
@@ -167,7 +171,9 @@ impl Forgetful {
             if self.0.fuse.burn() {
                 return;
             }
-            told.into_iter().for_each(|tell| tell(answer.clone()));
+            for tell in told {
+                tell(answer.clone());
+            }
         }
     }
 
@@ -188,7 +194,9 @@ impl Forgetful {
             }
             Verdict::Well | Verdict::Failed { .. } => {}
         }
-        changes.into_iter().for_each(|change| self.0.medium.apply(change));
+        for change in changes {
+            self.0.medium.apply(change);
+        }
         meta.failed = verdict != Verdict::Well;
         if meta.failed { Err(refused()) } else { Ok(()) }
     }

@@ -84,7 +84,7 @@ impl Mood {
     }
 
     fn takes(&mut self) -> Duration {
-        self.quickest + (self.slowest - self.quickest).mul_f64(self.random.f64().powi(3))
+        self.quickest + self.slowest.saturating_sub(self.quickest).mul_f64(self.random.f64().powi(3))
     }
 
     fn verdict(&mut self, bad: u32) -> Verdict {

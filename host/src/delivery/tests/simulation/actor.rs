@@ -187,7 +187,7 @@ impl Actor {
         let record = batch.record(index as usize);
         let number = number_of(&record.metrics);
         if !self.is_stateful() {
-            return self.world().store(&self.plan().name, (batch.epoch().to_owned(), record.offset), number);
+            return self.world().store(&self.plan().name, &(batch.epoch().to_owned(), record.offset), number);
         }
         let mut counted = self.counted();
         if record.offset >= counted.floor && counted.records.insert(record.offset, number).is_some() {
@@ -218,9 +218,9 @@ impl Actor {
                 receipt.rejected.push(Rejection { index, reason: "mapping".into() });
             } else if is_moody && luck < self.plan().bad_calls / 2 {
                 receipt.retryable.push(index);
-                if luck % 2 == 0 {
+                if luck.is_multiple_of(2) {
                     receipt.in_doubt.push(index);
-                    if luck % 4 == 0 {
+                    if luck.is_multiple_of(4) {
                         self.take(batch, index);
                     }
                 }

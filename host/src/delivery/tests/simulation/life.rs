@@ -76,7 +76,7 @@ async fn begin(
                 // Nothing is taken before the next start.
                 Err(MetaError::Failed { .. }) => {
                     fuse.blow();
-                    std::future::pending().await
+                    std::future::pending::<()>().await;
                 }
                 Err(_) => sleep(Duration::from_secs(1)).await,
             }
@@ -181,7 +181,7 @@ async fn send(batches: u32, queue: Queue, world: World, mut random: fastrand::Rn
 fn batch_of(records: std::ops::Range<u64>, received: f64) -> Batch {
     let mut builder = BatchBuilder::new();
     for record in records {
-        let (event_name, status) = (record.to_string().into(), "completed".into());
+        let (event_name, status) = (record.to_string(), "completed".into());
         let event = EventMetrics { event_name, status, ..EventMetrics::default() };
         builder.push(&MetricsRef::Event(event.as_ref()), received).expect("it is small");
     }

@@ -77,7 +77,7 @@ impl World {
         !self.lock().found.is_empty()
     }
 
-    pub(super) fn store(&self, publisher: &str, place: Place, record: u64) {
+    pub(super) fn store(&self, publisher: &str, place: &Place, record: u64) {
         let mut inside = self.lock();
         let before = inside.backends.get_mut(publisher).and_then(|it| it.stored.insert(place.clone(), record));
         if before.is_some_and(|before| before != record) {
