@@ -1,4 +1,4 @@
-//! `POST /queue` on the admin port: a [`Question`] as JSON, answered with [`Line`](super::Line)s as JSON lines.
+//! `POST /queue` on the admin port: a [`Question`] as JSON, answered with [`Line`]s as JSON lines.
 //!
 //! Answers hold records, so only this machine is answered, wherever the port listens. A page in a browser on it is not:
 //! what it sends across sites cannot be called JSON without leave that nobody gives, and one that has made a name of its
