@@ -22,6 +22,7 @@ mod plugin;
 mod plugin_python;
 mod prometheus;
 mod readme;
+mod reload;
 mod servers;
 mod split;
 mod truth;

@@ -10,6 +10,7 @@ mod demo;
 mod prerequisites;
 mod summary;
 mod test;
+mod torture;
 
 /// What one does with this project besides plain cargo.
 #[derive(Parser)]
@@ -25,6 +26,8 @@ enum Command {
     Demo(demo::Demo),
     /// Set up all that tests need, and run them all
     Test(test::Test),
+    /// Run the tests that draw their course by chance, longer and with seeds of their own
+    Torture(torture::Torture),
     /// Run the benchmarks (release profile)
     Bench {
         /// For the benchmark program
@@ -47,6 +50,7 @@ fn main() -> Result<ExitCode> {
     match Arguments::parse().command {
         Command::Demo(demo) => demo.run(),
         Command::Test(test) => test.run(),
+        Command::Torture(torture) => torture.run(),
         Command::Bench { arguments } => cargo::bench(&arguments),
         Command::Guests => cargo::guests(),
         Command::Servers(servers) => servers.run(),

@@ -8,8 +8,8 @@ use std::time::{Duration, SystemTime};
 use tokio::time::{Instant, sleep};
 
 use super::start;
-use crate::admin::{self, Board};
-use crate::config::{self, Checked};
+use crate::admin::Board;
+use crate::config::{self, Checked, ConfigError};
 use crate::pipeline::{Pipeline, Reloaded, Workshop};
 use crate::plugin::PluginSource;
 
@@ -27,8 +27,25 @@ pub(super) struct Watched {
 type Seen = BTreeMap<PathBuf, Option<(SystemTime, u64)>>;
 
 impl Watched {
-    pub(super) fn new(path: &Path, config: &Checked) -> Self {
-        Self { path: path.to_owned(), config: config.clone(), seen: look(&files(path, config)) }
+    /// Reads the config of a file. What changes from then on is seen.
+    ///
+    /// # Errors
+    /// As [`config::load`].
+    pub(super) fn load(path: &Path) -> Result<Self, ConfigError> {
+        let mut seen = look(&[path.to_owned()]);
+        let config = config::load(path)?;
+        for (path, found) in look(&files(path, &config)) {
+            seen.entry(path).or_insert(found);
+        }
+        Ok(Self { path: path.to_owned(), config, seen })
+    }
+
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    pub(super) fn config(&self) -> &Checked {
+        &self.config
     }
 
     /// Waits until a file has changed and has come to rest.
@@ -48,7 +65,6 @@ impl Watched {
 
     /// Reads the config again and goes on with it, where nothing is wrong with it.
     pub(super) async fn reload(&mut self, pipeline: &mut Pipeline, workshop: &Workshop, board: &Board) {
-        admin::reloading();
         let mut files = files(&self.path, &self.config);
         self.seen = look(&files);
         let outcome = self.try_reload(pipeline, workshop).await;
@@ -68,7 +84,6 @@ impl Watched {
                 board.reloaded(false);
             }
         }
-        admin::reloaded();
     }
 
     async fn try_reload(&mut self, pipeline: &mut Pipeline, workshop: &Workshop) -> anyhow::Result<Reloaded> {
@@ -134,7 +149,7 @@ mod tests {
         let path = folder.path().join("metricast.toml");
         let text = "[[publishers]]\nplugin = \"prometheus\"\n";
         std::fs::write(&path, text).unwrap();
-        let watched = Watched::new(&path, &config::load(&path).unwrap());
+        let watched = Watched::load(&path).unwrap();
         let waited = tokio::time::timeout(Duration::from_mins(1), watched.changed()).await;
         assert!(waited.is_err(), "nothing has changed");
         let writing = async {

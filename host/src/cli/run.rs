@@ -14,7 +14,7 @@ use super::summary::reason;
 use super::{signals, start};
 use crate::admin::snapshot::Stage;
 use crate::admin::{self, Admin, Board};
-use crate::config::{Checked, show_time};
+use crate::config::{self, Checked, show_time};
 use crate::inquiry::Desk;
 use crate::inquiry::service::Window;
 use crate::pipeline::{Patience, Report, Scrapes, listen_advice};
@@ -59,16 +59,17 @@ pub(super) struct Run {
 
 impl Run {
     pub(super) fn run(&self) -> anyhow::Result<Exit> {
-        let config = start::config(self.config.as_deref())?;
+        let watched = self.config.as_deref().map(Watched::load).transpose()?;
+        let config = watched.as_ref().map_or_else(config::built_in, |watched| watched.config().clone());
         if self.config.is_none() && Path::new(start::USUAL_NAME).is_file() {
             tracing::warn!("there is a {0} here, which is not used: -c {0} uses it", start::USUAL_NAME);
         }
-        start::runtime()?.block_on(serve(&config, self.config.as_deref()))
+        start::runtime()?.block_on(serve(&config, watched))
     }
 }
 
-async fn serve(config: &Checked, path: Option<&Path>) -> anyhow::Result<Exit> {
-    let board = Board::new(path, config);
+async fn serve(config: &Checked, mut watched: Option<Watched>) -> anyhow::Result<Exit> {
+    let board = Board::new(watched.as_ref().map(Watched::path), config);
     let stopping = board.clone();
     let stop = signals::first(move || stopping.enter(Stage::Draining))?;
     let mut hangups = signals::Hangups::new()?;
@@ -89,7 +90,6 @@ async fn serve(config: &Checked, path: Option<&Path>) -> anyhow::Result<Exit> {
     board.show(pipeline.look(), config);
     board.enter(Stage::Running);
     tracing::info!("records at http://{address}/v1/records");
-    let mut watched = path.map(|path| Watched::new(path, config));
     let serving = take_records(listener, pipeline.queue().clone(), config.clone(), board.clone(), stop.clone());
     let mut taking = tokio::spawn(serving);
     let mut is_stopping = false;
