@@ -180,6 +180,7 @@ pub(super) fn apply(tables: &mut Tables<'_>, change: &PublisherChange) -> Result
         row.state = set_state(tables, name, state)?;
     }
     if let Some(cursor) = change.cursor {
+        let cursor = cursor.max(row.cursor.unwrap_or(0));
         row.cursor = Some(cursor);
         tables.skipped.remove_all(&under(name, &[])..&under(name, &cursor.to_be_bytes()))?;
     }

@@ -255,7 +255,7 @@ impl Inside {
             Some(StateChange::Remove) => drop(self.states.remove(&row.name)),
             None => {}
         }
-        row.cursor = change.cursor.or(row.cursor);
+        row.cursor = row.cursor.max(change.cursor);
         let cursor = row.cursor.unwrap_or(0);
         let all: BTreeSet<u64> = row.skipped.iter().copied().chain(change.skip).filter(|it| *it >= cursor).collect();
         row.skipped = all.into_iter().collect();

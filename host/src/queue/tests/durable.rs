@@ -240,6 +240,22 @@ async fn a_cursor_never_goes_back() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_cursor_does_not_go_back_behind_a_commit_that_is_under_way() {
+    let medium = Medium::default();
+    let (kept, queue) = open(&medium);
+    let reader = reader(&queue, "p", Start::Now).await;
+    queue.append(batch(5)).await.unwrap();
+    kept.set_mood(Mood::slow(PATIENCE));
+    let committer = reader.committer();
+    let skip = Effects { skipped: vec![4], ..Effects::default() };
+    let (moved, skipped) =
+        tokio::join!(committer.commit(Effects { cursor: 3, ..Effects::default() }), committer.commit(skip));
+    assert!(moved.is_ok() && skipped.is_ok());
+    let row = medium.publisher("p").unwrap();
+    assert_eq!((row.cursor, row.skipped), (Some(3), vec![4]));
+}
+
+#[tokio::test(start_paused = true)]
 async fn the_log_goes_only_below_the_synced_cursors_of_all_who_are_known() {
     let medium = Medium::default();
     let (kept, queue) = open(&medium);

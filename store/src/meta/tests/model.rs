@@ -108,7 +108,7 @@ impl Model {
         }
         for changed in &change.publishers {
             let known = self.publishers.entry(changed.name.clone()).or_default();
-            known.cursor = changed.cursor.or(known.cursor);
+            known.cursor = known.cursor.max(changed.cursor);
             known.skipped.extend(&changed.skip);
             known.skipped = known.skipped.split_off(&known.cursor.unwrap_or(0));
             known.dropped += changed.dropped;

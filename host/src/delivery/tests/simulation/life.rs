@@ -39,14 +39,14 @@ pub(super) async fn live(plan: &Plan, world: &World, life: u32, is_last: bool) {
     let (kept, queue) = Forgetful::open(&world.medium, mood, fuse.clone(), plan.max_bytes);
     let beginning = begin(plan, world, &fuse, kept.clone(), queue, random.fork());
     let Some(process) = or_blown(&fuse, beginning).await else { return kept.crash() };
-    let lasts = Duration::from_millis(random.u64(1..10_000));
+    let lasts = Duration::from_millis(random.u64(1..5_000));
     if or_blown(&fuse, sleep(lasts)).await.is_none() || crashes {
         return process.kept.crash();
     }
     if is_last {
         process.end_in_peace(world).await;
     } else {
-        or_blown(&fuse, process.drain(Duration::from_millis(random.u64(1..10_000)))).await;
+        or_blown(&fuse, process.drain(Duration::from_millis(random.u64(1..5_000)))).await;
     }
 }
 
@@ -151,7 +151,7 @@ fn scrape(
     let (current, lost) = (delivery.current(), delivery.lost());
     async move {
         loop {
-            sleep(Duration::from_millis(random.u64(100..1_500))).await;
+            sleep(Duration::from_millis(random.u64(300..3_000))).await;
             let Some(actor) = current.borrow().clone() else { continue };
             if random.u32(..20) == 0 {
                 actor.kill();
@@ -194,6 +194,6 @@ async fn watch_bounds(plan: Plan, queue: Queue, world: World) {
         let fill = queue.fill();
         let bound = plan.max_bytes + 2_000;
         world.expect(fill.bytes <= bound, || format!("the queue holds {} bytes, and {bound} at most", fill.bytes));
-        sleep(Duration::from_millis(250)).await;
+        sleep(Duration::from_secs(1)).await;
     }
 }

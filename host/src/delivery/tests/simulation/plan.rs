@@ -56,9 +56,9 @@ impl Plan {
         let publishers = (0..random.usize(1..=3)).map(|index| PublisherPlan::draw(index, random)).collect();
         Self {
             seed,
-            lives: random.u32(1..=5),
+            lives: 1 + random.u32(..3) * random.u32(..3),
             senders: random.u32(1..=4),
-            batches: random.u32(1..=5),
+            batches: random.u32(1..=3),
             max_bytes: random.usize(3_000..40_000),
             bad_appends: one_of(random, &[0, 0, 100, 500]),
             bad_commits: one_of(random, &[0, 0, 100, 500]),
