@@ -114,6 +114,8 @@ struct Shared {
     max_bytes: usize,
     appended: Notify,
     released: Notify,
+    /// A commit that tells of drops has ended.
+    drop_ended: Notify,
     remembered: Mutex<Remembered>,
     kept: Option<Kept>,
 }
@@ -156,6 +158,7 @@ impl Queue {
             max_bytes,
             appended: Notify::new(),
             released: Notify::new(),
+            drop_ended: Notify::new(),
             remembered: Mutex::default(),
             kept,
         }))

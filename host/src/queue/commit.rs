@@ -42,20 +42,53 @@ impl Committer {
             self.synced(effects.cursor);
             return Ok(());
         };
+        // A cursor beyond what was dropped is not to be kept without the count.
+        let dropped = self.claim_drops().await;
         let Some((name, cursor)) = self.name_and(effects.cursor) else { return Ok(()) };
+        let change = self.change(&name, cursor, effects, dropped);
+        let (tell, told) = oneshot::channel();
+        let this = self.clone();
+        let done = move |answer: Result<(), MetaError>| {
+            // Who waited may have left.
+            this.drop_ended(if answer.is_ok() { dropped } else { 0 });
+            if answer.is_ok() {
+                this.synced(cursor);
+            }
+            let _ = tell.send(answer);
+        };
+        kept.commit(change, Box::new(done));
+        told.await.unwrap_or(Err(MetaError::Closed))
+    }
+
+    fn change(&self, name: &str, cursor: u64, effects: Effects, dropped: u64) -> Change {
         let state = effects.state.map(|saved| {
             let bytes = saved.state.to_vec();
             StateChange::Set(KeptState { version: saved.version, next_offset: saved.next_offset, bytes })
         });
-        let publisher = PublisherChange { cursor: Some(cursor), skip: effects.skipped, state, ..change_of(&name) };
+        let publisher =
+            PublisherChange { cursor: Some(cursor), skip: effects.skipped, state, dropped, ..change_of(name) };
         let mut change = Change { publishers: vec![publisher], letters: effects.letters, ..Change::default() };
         if !change.letters.is_empty() {
             // A record that is rejected once more must not find its first letter, which goes in a moment.
             change.remove_letters = self.shared.remembered().retried();
         }
-        change_and_wait(&kept, change).await?;
-        self.synced(cursor);
-        Ok(())
+        change
+    }
+
+    /// Drops that are in no commit that went well, when none of another commit is under way.
+    async fn claim_drops(&self) -> u64 {
+        loop {
+            let ended = self.shared.drop_ended.notified();
+            match self.shared.lock().places[self.place].as_mut() {
+                Some(place) if place.dropping => {}
+                Some(place) => {
+                    place.dropping = true;
+                    return place.drops_unkept;
+                }
+                None => return 0,
+            }
+            ended.await;
+        }
     }
 
     /// Its plugin may be handed records from now on.
@@ -106,6 +139,7 @@ impl Committer {
             place.dropping = false;
             place.drops_unkept -= kept;
         }
+        self.shared.drop_ended.notify_waiters();
     }
 
     /// A cursor never goes back, whoever moved it.

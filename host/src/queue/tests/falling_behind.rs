@@ -104,6 +104,21 @@ async fn a_drop_that_cannot_be_kept_is_tried_again_and_counted_once() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_cursor_beyond_a_drop_is_not_kept_without_its_count() {
+    let medium = Medium::default();
+    let (kept, queue) = small(&medium);
+    let reader = dropping(&queue, "p").await;
+    kept.set_mood(Mood { bad_appends: 0, ..Mood::bad() });
+    fill(&queue).await;
+    let count = dropped(&queue, "p");
+    assert!(count > 0 && medium.publisher("p").unwrap().dropped == 0, "no commit went well");
+    kept.set_mood(Mood::good());
+    commit(&reader, count + 1).await;
+    let row = medium.publisher("p").unwrap();
+    assert_eq!((row.dropped, row.cursor), (count, Some(count + 1)));
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_queue_in_memory_drops_too() {
     let queue = Queue::in_memory(batch(2).byte_len() * 2);
     let mut reader = dropping(&queue, "p").await;
