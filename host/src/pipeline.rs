@@ -47,6 +47,8 @@ const MAX_INSTANCES: u32 = 4;
 const MAX_UNSAVED: usize = 8 << 20;
 /// The same where the queue is on a disk, and records are kept in memory for that alone.
 const MAX_UNSAVED_ON_DISK: usize = 32 << 20;
+/// So long a start waits to see whether a publisher can be opened. One that is still at it goes on by itself.
+const FIRST_OUTCOME: Duration = Duration::from_secs(5);
 /// How often a drain looks whether something moves.
 const LOOK: Duration = Duration::from_millis(20);
 
@@ -175,10 +177,11 @@ impl Pipeline {
         Ok(pipeline)
     }
 
-    /// Waits for the first outcome of each, one after the other: they open side by side.
+    /// Waits for the first outcome of each, and for none too long: a backend that does not answer holds nobody up.
     async fn opened(&mut self) -> Result<(), StartError> {
+        let deadline = Instant::now() + FIRST_OUTCOME;
         for (index, member) in self.members.iter_mut().enumerate() {
-            let opened = member.opened(self.scrapes).await;
+            let opened = member.opened(self.scrapes, deadline).await;
             opened.map_err(|problem| StartError::Publisher { publisher: index, problem })?;
         }
         Ok(())

@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout, timeout_at};
 
 use super::workshop::Identity;
 use super::{MAX_INSTANCES, Prepared, Scrapes, StartProblem, Workshop, listen};
@@ -67,9 +67,10 @@ impl Member {
         self.delivery.status().name()
     }
 
-    /// Waits for the first outcome and starts to listen where it is scraped.
-    pub(super) async fn opened(&mut self, scrapes: Scrapes) -> Result<(), StartProblem> {
-        self.is_scraped = match self.delivery.opened().await {
+    /// Waits for the first outcome, till `deadline`, and starts to listen where it is scraped.
+    pub(super) async fn opened(&mut self, scrapes: Scrapes, deadline: Instant) -> Result<(), StartProblem> {
+        let outcome = timeout_at(deadline, self.delivery.opened()).await.unwrap_or(Opened::NotYet);
+        self.is_scraped = match outcome {
             Opened::Never(error) => return Err(StartProblem::Refused(error.to_string())),
             Opened::Yes(profile) => profile.scrapes,
             Opened::Later(_) | Opened::NotYet => {

@@ -11,10 +11,10 @@ use std::time::Duration;
 
 use futures::future::join_all;
 use tokio::net::TcpListener;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 
 use super::member::{Member, opener, settings};
-use super::{Pipeline, Prepared, Scrapes, StartError, StartProblem, Workshop, listen};
+use super::{FIRST_OUTCOME, Pipeline, Prepared, Scrapes, StartError, StartProblem, Workshop, listen};
 use crate::config::{Checked, InQueue, Publisher};
 use crate::delivery::{Phase, Ready, SwapError};
 use crate::plugin::{CallError, Fault, PublishError};
@@ -180,7 +180,7 @@ impl Pipeline {
             member.listen = publisher.listen;
             let moved = match listener {
                 Some(listener) => member.serve(listener),
-                None if member.is_scraped => member.opened(self.scrapes).await,
+                None if member.is_scraped => member.opened(self.scrapes, Instant::now() + FIRST_OUTCOME).await,
                 None => Ok(()),
             };
             if let Err(problem) = moved {
@@ -215,7 +215,7 @@ impl Pipeline {
     }
 
     async fn listened_for(&self, mut member: Member, reloaded: &mut Reloaded) -> Member {
-        if let Err(problem) = member.opened(self.scrapes).await {
+        if let Err(problem) = member.opened(self.scrapes, Instant::now() + FIRST_OUTCOME).await {
             reloaded.failed.push((member.name().to_owned(), problem.to_string()));
         }
         member

@@ -133,7 +133,7 @@ impl Store {
         let at_least = publishers.iter().map(reached).max().unwrap_or(0);
         let (log, found) = Log::open(log::Folder::new(log_folder), log::Options { segment, at_least })?;
         for damage in &found.damage {
-            tracing::warn!("the queue's log ended in the middle of a write: {damage}");
+            tracing::warn!("the queue's log is damaged: {damage}");
         }
         let store = Self { folder: folder.to_owned(), lock: Arc::new(lock), log, meta };
         let cursors = publishers.iter().filter_map(|it| Some((it.name.clone(), it.cursor?)));
