@@ -24,7 +24,8 @@ pub(super) fn front(config: &Checked, paint: Paint) -> String {
     let _ = writeln!(text, "  a body        up to {}", show_size(ingest.max_body as u64));
     let _ = writeln!(
         text,
-        "  wait in       memory, up to {}; when it is full, {when_full}",
+        "  wait in       {}, up to {}; when it is full, {when_full}",
+        queue.path.as_ref().map_or("memory".to_owned(), |folder| format!("the folder {}", folder.display())),
         show_size(queue.max_size as u64)
     );
     let seen = config.admin.listen.map_or("nowhere".to_owned(), |address| format!("http://{address}"));

@@ -255,3 +255,4 @@ mod durable;
 mod faults;
 mod last_words;
 mod simulation;
+mod swaps;

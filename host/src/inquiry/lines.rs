@@ -86,7 +86,7 @@ pub struct Letter {
     /// The publisher; none for a refused line.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub publisher: Option<String>,
-    /// The publisher's plugin as `name@version`.
+    /// The publisher's plugin by name and version.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub plugin: Option<String>,
     /// The reason in words.

@@ -14,7 +14,7 @@ const REASON: usize = 4 << 10;
 pub(crate) struct Sender {
     /// The publisher.
     pub(crate) publisher: String,
-    /// Its plugin as `name@version`.
+    /// Its plugin by name and version.
     pub(crate) plugin: String,
 }
 

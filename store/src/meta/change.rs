@@ -95,7 +95,7 @@ pub struct PublisherChange {
 /// A plugin as it was loaded.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Plugin {
-    /// `name@version`.
+    /// Its name and version.
     pub name: String,
     /// The digest of its file.
     pub digest: String,
@@ -145,7 +145,7 @@ pub struct Letter {
     pub origin: Origin,
     /// The reason in words.
     pub reason: String,
-    /// The plugin as `name@version`, empty where none had it.
+    /// The plugin as name and version, empty where none had it.
     pub plugin: String,
     /// How often it was sent.
     pub attempts: u64,
