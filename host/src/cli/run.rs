@@ -95,6 +95,8 @@ async fn serve(config: &Checked, mut watched: Option<Watched>) -> anyhow::Result
     let mut is_stopping = false;
     loop {
         tokio::select! {
+            // Said before what it leads to.
+            biased;
             () = stop.cancelled(), if !is_stopping => {
                 is_stopping = true;
                 let patience = show_time(drain_timeout(watched.as_ref(), config));
