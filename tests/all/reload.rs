@@ -122,6 +122,8 @@ fn reloaded_again_and_again_it_loses_nothing_and_no_counter_goes_back() {
     let mut random = fastrand::Rng::with_seed(seed);
     let setup = Setup::new();
     let running = Metricast::run(&setup.config("", ""));
+    let scrapes_port = format!("127.0.0.1:{}", setup.scrapes);
+    wait::until("scrapes are answered", PATIENCE, || wait::listens(&scrapes_port).then_some(()));
     wait::until("the first page", PATIENCE, || (setup.page().status == 200).then_some(()));
     let (over, acknowledged, scrapes) = (AtomicBool::new(false), AtomicU64::new(0), AtomicU64::new(0));
     let last = Mutex::new(BTreeMap::new());
@@ -249,4 +251,32 @@ fn a_publisher_that_is_taken_out_goes_on_where_it_was_when_it_comes_back() {
     wait::until("and what it had", PATIENCE, || shown("before"));
     let (status, log) = running.stop();
     assert_eq!(status.code(), Some(0), "{log}");
+}
+
+#[test]
+fn addresses_go_from_one_publisher_to_another_and_one_that_is_taken_changes_nothing() {
+    let setup = Setup::new();
+    let [a, b] = [ports::free(), ports::free()];
+    let named = |name: &str, port: u16| {
+        format!("[[publishers]]\nname = \"{name}\"\nplugin = \"prometheus\"\nlisten = \"127.0.0.1:{port}\"\n")
+    };
+    let answers =
+        |port: u16| client::get(&format!("http://127.0.0.1:{port}/metrics")).is_ok_and(|page| page.status == 200);
+    let running = Metricast::run(&setup.config("", &(named("one", a) + &named("two", b))));
+    for more in [named("one", b) + &named("two", a), named("three", b) + &named("two", a), named("three", b)] {
+        let before = setup.reloads("applied");
+        reload(&running, &setup.config("", &more));
+        wait::until("it is applied", PATIENCE, || (setup.reloads("applied") > before).then_some(()));
+        wait::until("all are scraped", PATIENCE, || {
+            (answers(b) && (!more.contains("two") || answers(a))).then_some(())
+        });
+    }
+    let foreign = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let taken = foreign.local_addr().unwrap().port();
+    reload(&running, &setup.config("", &(named("three", b) + &named("four", taken))));
+    wait::until("it is refused", PATIENCE, || (setup.reloads("refused") == 1).then_some(()));
+    let status = client::get(&format!("http://127.0.0.1:{}/status", setup.admin)).unwrap();
+    assert!(!status.text().contains("four"), "{}", status.text());
+    assert!(answers(b));
+    running.wait_for_line(&format!("cannot listen on 127.0.0.1:{taken}"));
 }

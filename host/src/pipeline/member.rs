@@ -116,6 +116,11 @@ impl Member {
         self.scrape.as_ref()?.bound
     }
 
+    /// Whether it is to answer scrapes, and nobody listens.
+    pub(super) fn is_unserved(&self, scrapes: Scrapes) -> bool {
+        scrapes == Scrapes::Served && self.is_scraped && self.scrape.is_none()
+    }
+
     /// Answers no more scrapes.
     pub(super) async fn stop_scrapes(&mut self) {
         if let Some(Scrape { stop, mut task, .. }) = self.scrape.take() {

@@ -17,7 +17,7 @@ use super::member::{Member, opener, settings};
 use super::{FIRST_OUTCOME, Pipeline, Prepared, Scrapes, StartError, StartProblem, Workshop, listen};
 use crate::config::{Checked, InQueue, Publisher};
 use crate::delivery::{Phase, Ready, SwapError};
-use crate::plugin::{CallError, Fault, PublishError};
+use crate::plugin::{CallError, Fault, Profile, PublishError};
 use crate::queue::store::StoreError;
 
 /// What a reload did, each publisher by its name.
@@ -77,6 +77,7 @@ impl Pipeline {
         for (index, outcome) in join_all(attempts).await.into_iter().enumerate() {
             tried.push(outcome.map_err(|problem| StartError::Publisher { publisher: index, problem })?);
         }
+        self.leave_addresses(config).await;
         let mut reloaded = Reloaded::default();
         let mut members = Vec::with_capacity(tried.len());
         for (publisher, tried) in config.publishers.iter().zip(tried) {
@@ -91,14 +92,26 @@ impl Pipeline {
         Ok(reloaded)
     }
 
+    /// Whoever is scraped elsewhere from now on, or no more, makes room for others first.
+    async fn leave_addresses(&mut self, config: &Checked) {
+        for member in &mut self.members {
+            let stays = |publisher: &Publisher| publisher.name == member.name() && publisher.listen == member.listen;
+            if !config.publishers.iter().any(stays) {
+                member.stop_scrapes().await;
+            }
+        }
+    }
+
     async fn try_out(&self, publisher: &Publisher, prepared: Prepared) -> Result<Tried, StartProblem> {
         let member = self.members.iter().find(|member| member.name() == publisher.name);
         let Some(member) = member else {
-            trial(&prepared, self.known_state(publisher)?).await?;
-            let listener = self.listener(None, publisher).await?;
-            return Ok(Tried { plan: Plan::Add, prepared, listener });
+            let profile = trial(&prepared, self.known_state(publisher)?).await?;
+            if profile.is_some_and(|profile| profile.scrapes) {
+                self.try_address(publisher).await?;
+            }
+            return Ok(Tried { plan: Plan::Add, prepared, listener: None });
         };
-        let listener = self.listener(Some(member), publisher).await?;
+        let listener = self.listener(member, publisher).await?;
         let goes_on = member.is_open() && !matches!(member.delivery.status().phase(), Phase::Halted { .. });
         if member.identity == prepared.identity && (goes_on || member.is_opening()) {
             return Ok(Tried { plan: Plan::Keep, prepared, listener });
@@ -121,17 +134,22 @@ impl Pipeline {
 
     /// Another address is listened on before anything changes. Where a plugin turns out to show nothing, nobody is
     /// served there.
-    async fn listener(
-        &self,
-        member: Option<&Member>,
-        publisher: &Publisher,
-    ) -> Result<Option<TcpListener>, StartProblem> {
-        let is_elsewhere =
-            member.is_some_and(|member| member.is_scraped && member.listen.address != publisher.listen.address);
+    async fn listener(&self, member: &Member, publisher: &Publisher) -> Result<Option<TcpListener>, StartProblem> {
+        let is_elsewhere = member.is_scraped && member.listen.address != publisher.listen.address;
         if self.scrapes == Scrapes::Off || !is_elsewhere || self.is_left(publisher.listen.address, &publisher.name) {
             return Ok(None);
         }
         listen::bind(&publisher.name, publisher.listen.address).await.map(Some)
+    }
+
+    /// Whether a new publisher could be scraped where it wants to be.
+    async fn try_address(&self, publisher: &Publisher) -> Result<(), StartProblem> {
+        let address = publisher.listen.address;
+        if self.scrapes == Scrapes::Off || self.is_left(address, &publisher.name) {
+            return Ok(());
+        }
+        let bound = TcpListener::bind(address).await;
+        bound.map(drop).map_err(|source| StartProblem::Listen { address, source })
     }
 
     /// Whether another publisher is scraped there now.
@@ -175,7 +193,8 @@ impl Pipeline {
                 return Ok(Some(self.listened_for(begun, reloaded).await));
             }
         }
-        if let Some(member) = member.as_mut().filter(|_| is_elsewhere) {
+        let is_unserved = member.as_ref().is_some_and(|member| member.is_unserved(self.scrapes));
+        if let Some(member) = member.as_mut().filter(|_| is_elsewhere || is_unserved) {
             member.stop_scrapes().await;
             member.listen = publisher.listen;
             let moved = match listener {
@@ -223,12 +242,11 @@ impl Pipeline {
 }
 
 /// Opens a publisher once to see whether it can be. A backend that is away says nothing against that.
-async fn trial(prepared: &Prepared, state: Option<crate::plugin::Saved>) -> Result<(), StartProblem> {
+async fn trial(prepared: &Prepared, state: Option<crate::plugin::Saved>) -> Result<Option<Profile>, StartProblem> {
     let opened = prepared.plugin.open(prepared.options.clone().with_state(state)).await;
     match opened {
-        Ok(_) | Err(CallError::Publish(PublishError::Unavailable { .. }) | CallError::Fault(Fault::Timeout { .. })) => {
-            Ok(())
-        }
+        Ok(instance) => Ok(Some(*instance.profile())),
+        Err(CallError::Publish(PublishError::Unavailable { .. }) | CallError::Fault(Fault::Timeout { .. })) => Ok(None),
         Err(error) => Err(error.into()),
     }
 }
