@@ -207,6 +207,8 @@ impl<O: Opener> Leg<O> {
         self.open_first().await?;
         self.begin_lastingly().await;
         self.show_when_caught_up();
+        // Whoever waits for it to be open may ask at once what it shows.
+        self.channels.opened.send_replace(Opened::Yes(self.profile));
         let (lost, flush) = (Arc::clone(&self.channels.lost), Arc::clone(&self.channels.flush));
         let mut under_way: UnderWay<O> = FuturesUnordered::new();
         let mut ended = false;

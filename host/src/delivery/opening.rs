@@ -56,7 +56,6 @@ impl<O: Opener> Leg<O> {
             }
         };
         self.status.running();
-        self.channels.opened.send_replace(Opened::Yes(profile));
         self.is_like(profile);
         self.idle.push(slot);
         Ok(())
