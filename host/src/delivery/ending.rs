@@ -84,10 +84,13 @@ impl<O: Opener> Leg<O> {
 
     /// One try: what is not kept is done again after the next start. The cursor of a state stays where that is.
     pub(super) async fn keep_what_is_answered(&mut self) {
+        self.keep_cursor(if self.profile.stateful { self.keeping.kept() } else { self.answered }).await;
+    }
+
+    pub(super) async fn keep_cursor(&mut self, cursor: u64) {
         if !self.ledger.is_durable() {
             return;
         }
-        let cursor = if self.profile.stateful { self.keeping.kept() } else { self.answered };
         if let Ok(outcome) = timeout(LAST_COMMIT, self.ledger.commit(cursor, None)).await {
             self.committed(cursor, outcome);
         }

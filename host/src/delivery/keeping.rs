@@ -46,6 +46,11 @@ impl Keeping {
         }
     }
 
+    /// What belongs to the cursor that is kept is to be kept as well.
+    pub(super) fn has_more(&mut self) {
+        self.due_at.get_or_insert_with(|| Instant::now() + COMMIT_AFTER);
+    }
+
     pub(super) fn begin(&mut self) {
         self.under_way = true;
         self.due_at = None;
@@ -56,8 +61,9 @@ impl Keeping {
         self.kept = self.kept.max(cursor);
     }
 
-    pub(super) fn failed(&mut self) {
+    /// The cursor of a state comes again with its snapshot.
+    pub(super) fn failed(&mut self, is_of_a_state: bool) {
         self.under_way = false;
-        self.due_at = Some(Instant::now() + AGAIN);
+        self.due_at = (!is_of_a_state).then(|| Instant::now() + AGAIN);
     }
 }

@@ -38,12 +38,11 @@ impl Waiting {
     }
 
     /// Those that effects are to be kept with.
-    fn of(&self, effects: &Effects) -> BTreeMap<u64, Letter> {
-        let is_with = |letter: &Letter| match letter.origin {
+    fn of(&self, effects: &Effects) -> impl Iterator<Item = (&u64, &Letter)> {
+        self.by_number.iter().filter(|(_, letter)| match letter.origin {
             Origin::Record { offset, .. } => offset < effects.cursor || effects.skipped.contains(&offset),
             Origin::Line { .. } => true,
-        };
-        self.by_number.iter().filter(|(_, letter)| is_with(letter)).map(|(at, letter)| (*at, letter.clone())).collect()
+        })
     }
 }
 
@@ -60,6 +59,11 @@ impl Ledger {
     /// Whether so much waits for a commit that nothing is to be added.
     pub(super) fn is_full(&self) -> bool {
         self.letters().by_number.len() >= MANY
+    }
+
+    /// Whether letters wait whose records lie below a cursor.
+    pub(super) fn waits_below(&self, cursor: u64) -> bool {
+        self.letters().of(&Effects { cursor, ..Effects::default() }).next().is_some()
     }
 
     /// A record is not taken, after so many tries.
@@ -98,8 +102,8 @@ impl Ledger {
     }
 
     async fn commit_all(&self, effects: Effects) -> Result<(), MetaError> {
-        let letters = self.letters().of(&effects);
-        let (numbers, letters): (Vec<u64>, Vec<Letter>) = letters.into_iter().unzip();
+        let (numbers, letters): (Vec<u64>, Vec<Letter>) =
+            self.letters().of(&effects).map(|(at, it)| (*at, it.clone())).unzip();
         self.committer.commit(Effects { letters, ..effects }).await?;
         let mut waiting = self.letters();
         for number in numbers {

@@ -17,6 +17,7 @@ use metricast_records::Batch;
 use metricast_store::meta::MetaError;
 use tokio::sync::{Notify, mpsc, watch};
 use tokio::time::{Instant, sleep, sleep_until};
+use tracing::Instrument as _;
 
 use super::assemble::Assembler;
 use super::breaker::Breaker;
@@ -72,6 +73,8 @@ pub(super) struct Leg<O: Opener> {
     pub(super) backlog_to: u64,
     /// What was handed over before the start is handed over again up to here.
     repeats_to: u64,
+    /// What lies below may have been seen in a state, and is never given up: what was seen would go back.
+    pub(super) shown_to: u64,
     /// Records that no instance may see again.
     skipped: BTreeSet<u64>,
     pub(super) ledger: Arc<Ledger>,
@@ -131,6 +134,7 @@ impl<O: Opener> Leg<O> {
             answered: backlog.start,
             backlog_to: backlog.end,
             repeats_to: if reader.ended_well() { backlog.start } else { backlog.end },
+            shown_to: if reader.has_shown() { backlog.end } else { 0 },
             skipped: reader.skipped(),
             ledger: Arc::new(ledger),
             keeping: Keeping::new(backlog.start),
@@ -195,6 +199,9 @@ impl<O: Opener> Leg<O> {
 
     /// Keeps its place in the queue: what it has not delivered is not lost while somebody may still act.
     async fn hold(&self, mut stop: Pin<&mut (impl Future<Output = ()> + ?Sized)>) {
+        if self.answered == self.keeping.kept() {
+            self.assembler.reader().lets_go();
+        }
         loop {
             tokio::select! {
                 () = &mut stop => return,
@@ -245,7 +252,10 @@ impl<O: Opener> Leg<O> {
         let flushes = self.flushes.subscribe();
         let (status, ledger) = (Arc::clone(&self.status), Arc::clone(&self.ledger));
         let (breaker, interrupted) = (Arc::clone(&self.breaker), self.interrupt.subscribe());
-        Slot::new(Arc::clone(&self.opener), &self.settings.retry, breaker, status, ledger, flushes, interrupted)
+        let mut slot =
+            Slot::new(Arc::clone(&self.opener), &self.settings.retry, breaker, status, ledger, flushes, interrupted);
+        slot.shown_to = self.shown_to;
+        slot
     }
 
     pub(super) fn next_flush(&self) -> Option<Instant> {
@@ -284,8 +294,10 @@ impl<O: Opener> Leg<O> {
         {
             self.begin(slot, Work::Deliver(entry, pieces), under_way);
         }
-        if !self.profile.stateful && self.keeping.due_at().is_some_and(|at| at <= now) {
-            self.commit(self.answered, None, under_way);
+        if self.keeping.due_at().is_some_and(|at| at <= now) {
+            // That of a state moves with its snapshot.
+            let cursor = if self.profile.stateful { self.keeping.kept() } else { self.answered };
+            self.commit(cursor, None, under_way);
         }
     }
 
@@ -302,6 +314,7 @@ impl<O: Opener> Leg<O> {
         } else if slot.flush_is_due() {
             Some(Work::Flush)
         } else if slot.is_open() && !self.keeping.is_under_way() && self.saving.due_at().is_some_and(|at| at <= now) {
+            self.saving.begin(now);
             Some(Work::Save)
         } else {
             None
@@ -313,9 +326,7 @@ impl<O: Opener> Leg<O> {
         let may_save = !self.keeping.is_under_way() && self.idle.iter().any(Slot::is_open);
         let save_at = self.saving.due_at().filter(|_| may_save);
         let revive_at = self.idle.iter().filter_map(Slot::revive_at);
-        // A cursor of a state is kept with its snapshot.
-        let keep_at = self.keeping.due_at().filter(|_| !self.profile.stateful);
-        revive_at.chain(save_at).chain(keep_at).chain(self.flush_at).min()
+        revive_at.chain(save_at).chain(self.keeping.due_at()).chain(self.flush_at).min()
     }
 
     fn hand_over(&mut self, entry: Entry, under_way: &mut UnderWay<O>) {
@@ -356,7 +367,9 @@ impl<O: Opener> Leg<O> {
         let doing = async move {
             match work {
                 Work::Deliver(entry, pieces) => {
-                    let outcome = slot.deliver(&entry.batch, pieces).await;
+                    let (first, records, bytes) = (entry.first, entry.batch.len(), entry.batch.byte_len());
+                    let span = tracing::debug_span!("batch", publisher = slot.status.name(), first, records, bytes);
+                    let outcome = slot.deliver(&entry.batch, pieces).instrument(span).await;
                     Finished::Deliver(slot, entry, outcome)
                 }
                 Work::Save => {
@@ -403,6 +416,9 @@ impl<O: Opener> Leg<O> {
             Finished::Upkeep(slot, outcome) => {
                 self.idle.push(slot);
                 outcome?;
+                if self.ledger.waits_below(self.keeping.kept()) {
+                    self.keeping.has_more();
+                }
             }
             Finished::Commit(cursor, outcome) => self.committed(cursor, outcome),
         }
@@ -430,10 +446,11 @@ impl<O: Opener> Leg<O> {
             Ok(()) => {
                 self.skipped = self.skipped.split_off(&cursor);
                 self.keeping.done(cursor);
+                self.saving.kept(Instant::now());
                 self.status.kept();
             }
             Err(error) => {
-                self.keeping.failed();
+                self.keeping.failed(self.profile.stateful);
                 if self.profile.stateful {
                     self.saving.failed(Instant::now());
                 }

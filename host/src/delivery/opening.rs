@@ -92,6 +92,7 @@ impl<O: Opener> Leg<O> {
             reader.release(entry.next);
         }
         self.watermark = Watermark::from(self.answered);
-        self.keep_what_is_answered().await;
+        // A state that was handed nothing since it was kept is as it was, however far its cursor is.
+        self.keep_cursor(self.answered).await;
     }
 }

@@ -2,10 +2,11 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
+use std::time::Duration;
 
 use metricast_records::{Batch, Record};
 use metricast_store::meta::Kind;
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 
 use super::leg::KEEP_AGAIN;
 use super::poison::{Piece, Suspected};
@@ -37,7 +38,10 @@ impl<O: Opener> Slot<O> {
             self.flush_if_due().await;
             piece.attempts += 1;
             let batch = Arc::clone(&piece.batch);
-            match self.call(|sandbox| async move { sandbox.publish(batch).await }).await {
+            let handed_at = Instant::now();
+            let answer = self.call(|sandbox| async move { sandbox.publish(batch).await }).await;
+            tell(&piece, &answer, handed_at.elapsed());
+            match answer {
                 Ok(receipt) => self.settle(&piece, receipt, &mut pieces).await,
                 Err(error) => self.settle_error(piece, &error, &mut pieces).await,
             }
@@ -64,7 +68,7 @@ impl<O: Opener> Slot<O> {
             self.went_well();
         }
         if receipt.retryable.is_empty() {
-            self.status.running();
+            self.goes_on();
             return;
         }
         let redelivered = batch.redelivered() || !receipt.in_doubt.is_empty();
@@ -88,7 +92,7 @@ impl<O: Opener> Slot<O> {
             Remedy::Reject { reason } => {
                 self.reject_all(&piece, Kind::Rejected, &reason);
                 self.went_well();
-                self.status.running();
+                self.goes_on();
             }
             Remedy::Wait { .. } | Remedy::Person => self.send_again(piece, error, pieces).await,
             Remedy::Doubt => {
@@ -122,7 +126,7 @@ impl<O: Opener> Slot<O> {
                 }
                 self.pause_after(error).await;
                 if self.is_open() {
-                    self.status.running();
+                    self.goes_on();
                 }
             }
         }
@@ -161,18 +165,19 @@ impl<O: Opener> Slot<O> {
 
     /// Whether every record of a batch is too old to be tried again.
     pub(super) fn is_too_old(&self, batch: &Batch) -> bool {
-        let Some(limit) = self.give_up_after else { return false };
-        let oldest = clock::now() - limit.as_secs_f64();
-        batch.received().iter().all(|&received| received < oldest)
+        self.give_up_after.is_some_and(|limit| batch.records().all(|record| self.is_over_age(&record, limit)))
+    }
+
+    fn is_over_age(&self, record: &Record<'_>, limit: Duration) -> bool {
+        record.offset >= self.shown_to && record.received < clock::now() - limit.as_secs_f64()
     }
 
     /// What is not too old to be tried again; the rest is given up.
     pub(super) fn within_age(&self, piece: &Piece, reason: &str) -> Option<Arc<Batch>> {
         let batch = &piece.batch;
         let Some(limit) = self.give_up_after else { return Some(Arc::clone(batch)) };
-        let oldest = clock::now() - limit.as_secs_f64();
-        let (fresh, old): (Vec<Record<'_>>, Vec<Record<'_>>) =
-            batch.records().partition(|record| record.received >= oldest);
+        let (old, fresh): (Vec<Record<'_>>, Vec<Record<'_>>) =
+            batch.records().partition(|record| self.is_over_age(record, limit));
         let reason = format!("after {}: {reason}", humantime::format_duration(limit));
         for record in &old {
             self.status.give_up(record, &reason);
@@ -183,5 +188,16 @@ impl<O: Opener> Slot<O> {
         }
         let indexes: Vec<u32> = fresh.iter().map(|record| record.index).collect();
         (!indexes.is_empty()).then(|| Arc::new(batch.select(&indexes).with_redelivered(batch.redelivered())))
+    }
+}
+
+fn tell(piece: &Piece, answer: &Result<Receipt, CallError>, took: Duration) {
+    let (records, attempt) = (piece.batch.len(), piece.attempts);
+    match answer {
+        Ok(receipt) => {
+            let (accepted, rejected, put_off) = (receipt.accepted, receipt.rejected.len(), receipt.retryable.len());
+            tracing::debug!(records, attempt, accepted, rejected, put_off, ?took, "the plugin has answered");
+        }
+        Err(error) => tracing::debug!(records, attempt, ?took, "the plugin has failed: {error}"),
     }
 }

@@ -33,6 +33,8 @@ pub(super) struct Slot<O: Opener> {
     /// A state of before that the plugin refuses may be given up.
     may_reset: bool,
     pub(super) give_up_after: Option<Duration>,
+    /// Records below this are never given up: they may have been seen in a state.
+    pub(super) shown_to: u64,
     pub(super) status: Arc<Status>,
     pub(super) ledger: Arc<Ledger>,
     /// Tells who scrapes which instance to ask; of the first slot only.
@@ -47,8 +49,8 @@ pub(super) struct Slot<O: Opener> {
     pub(super) handed: (String, u64),
     /// Records that the plugin says it still holds.
     pub(super) pending: u64,
-    /// Why the last flush failed, if it did.
-    pub(super) flush_failed: Option<String>,
+    /// What keeps the plugin from sending what is due, if anything does.
+    pub(super) flush_trouble: Option<String>,
 }
 
 impl<O: Opener> Slot<O> {
@@ -71,6 +73,7 @@ impl<O: Opener> Slot<O> {
             stateful: false,
             may_reset: false,
             give_up_after: retry.give_up_after,
+            shown_to: 0,
             status,
             ledger,
             current: None,
@@ -79,7 +82,7 @@ impl<O: Opener> Slot<O> {
             revive_at: None,
             handed: (String::new(), 0),
             pending: 0,
-            flush_failed: None,
+            flush_trouble: None,
         }
     }
 
@@ -97,6 +100,7 @@ impl<O: Opener> Slot<O> {
         self.kept = old.kept.clone();
         self.may_reset = may_reset && self.kept.snapshot().is_some();
         self.handed = old.handed.clone();
+        self.shown_to = old.shown_to;
         self.pending = old.pending;
     }
 

@@ -21,14 +21,31 @@ impl<O: Opener> Slot<O> {
             return;
         }
         self.flushes.mark_unchanged();
-        if let Err(error) = self.flush().await {
-            self.backoff.failed();
-            let reason = error.to_string();
-            self.status.waiting(&reason);
-            self.flush_failed = Some(reason);
-        } else if let Some(reason) = self.flush_failed.take() {
-            self.backoff.reset();
-            self.status.is_over(&reason);
+        let trouble = match self.flush().await {
+            Err(error) => {
+                self.backoff.failed();
+                Some(error.to_string())
+            }
+            Ok(Flushed { pending: 1.., reason, .. }) if !reason.is_empty() => Some(reason),
+            Ok(_) => None,
+        };
+        let before = std::mem::replace(&mut self.flush_trouble, trouble);
+        match &self.flush_trouble {
+            Some(reason) => self.status.waiting(reason),
+            None => {
+                if let Some(reason) = before {
+                    self.backoff.reset();
+                    self.status.is_over(&reason);
+                }
+            }
+        }
+    }
+
+    /// Its backend took records; that it sends what is due may still be in trouble.
+    pub(super) fn goes_on(&self) {
+        match &self.flush_trouble {
+            Some(reason) => self.status.waiting(reason),
+            None => self.status.running(),
         }
     }
 

@@ -126,12 +126,22 @@ impl Committer {
         let this = self.clone();
         let done = move |answer: Result<(), MetaError>| {
             this.drop_ended(if answer.is_ok() { count } else { 0 });
+            let failed_before = this.drop_failed(answer.is_err());
             match answer {
                 Ok(()) => this.synced(cursor),
-                Err(error) => tracing::error!(publisher = name, "a drop could not be kept: {error}"),
+                Err(_) if failed_before => {}
+                Err(error) => {
+                    tracing::error!(publisher = name, "a drop could not be kept, and is tried again: {error}");
+                }
             }
         };
         kept.commit(Change { publishers: vec![publisher], ..Change::default() }, Box::new(done));
+    }
+
+    /// Says whether the one before failed.
+    fn drop_failed(&self, failed: bool) -> bool {
+        let mut state = self.shared.lock();
+        state.places[self.place].as_mut().is_some_and(|place| std::mem::replace(&mut place.drop_failed, failed))
     }
 
     fn drop_ended(&self, kept: u64) {

@@ -130,6 +130,17 @@ impl Reader {
         self.known.ended_well
     }
 
+    /// Whether its plugin keeps state, and what was there when it began may have been seen in it.
+    pub(crate) fn has_shown(&self) -> bool {
+        self.known.has_shown
+    }
+
+    /// What it has read and not answered for it will not answer for any more: where the queue is full, and it may drop,
+    /// it is moved on.
+    pub(crate) fn lets_go(&self) {
+        self.with_place(|place| place.read = place.cursor);
+    }
+
     pub(crate) fn committer(&self) -> Committer {
         Committer::new(Arc::clone(&self.shared), self.place)
     }

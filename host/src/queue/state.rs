@@ -51,6 +51,8 @@ pub(super) struct Place {
     pub(super) dropped_to: u64,
     /// A commit that tells of drops is under way.
     pub(super) dropping: bool,
+    /// The last one failed.
+    pub(super) drop_failed: bool,
     /// What lies below may have been shown, and is to be in its state before it is moved on.
     pub(super) shown_to: u64,
     /// Its cursor is that of a state, in which nothing that lies below it would be counted any more: what was in the
@@ -84,6 +86,7 @@ impl Place {
             drops_unkept: 0,
             dropped_to: 0,
             dropping: false,
+            drop_failed: false,
             shown_to: 0,
             stateful: false,
         }

@@ -81,12 +81,11 @@ impl PublisherPlan {
             2 => Kind::Stateful,
             _ => Kind::Pushing,
         };
-        let is_stateless = matches!(kind, Kind::Stateless { .. });
         Self {
             name: format!("p{index}"),
             kind,
             when_behind: if random.u32(..4) == 0 { WhenBehind::DropOldest } else { WhenBehind::Block },
-            gives_up: is_stateless && random.u32(..4) == 0,
+            gives_up: random.u32(..4) == 0,
             bad_calls: one_of(random, &[0, 50, 300, 700]),
             slowest: Duration::from_millis(one_of(random, &[0, 5, 100, 3_000])),
             poison: one_of(random, &[0, 0, 17, 41]),
