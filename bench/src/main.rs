@@ -2,6 +2,7 @@
 
 mod aggregation;
 mod boundary;
+mod delivery;
 mod hosts;
 mod ingest;
 mod pipeline;
@@ -42,12 +43,24 @@ enum Benchmark {
     Hosts(hosts::Hosts),
     /// How long the command takes to be ready, and what it holds when nothing happens
     Start(start::Start),
+    /// A durable queue beside one in memory
+    Durable(delivery::acknowledge::Acknowledge),
+    /// A large backlog: disk, memory, recovery
+    Backlog(delivery::backlog::Backlog),
+    /// A healthy publisher beside sick ones
+    Isolation(delivery::isolation::Isolation),
+    /// The saving of a state of 100,000 series
+    Snapshot(delivery::snapshot::Snapshot),
     /// For the others: the senders
     #[command(hide = true)]
     Load(ingest::load::Load),
     /// For the others: the backend
     #[command(hide = true)]
-    Sink,
+    Sink {
+        /// Where it listens
+        #[arg(default_value = "127.0.0.1:0")]
+        address: String,
+    },
     /// For the others: one way of the pipeline
     #[command(hide = true)]
     Lane { lane: pipeline::Lane, config: PathBuf, file: PathBuf },
@@ -62,8 +75,12 @@ fn main() -> Result<()> {
         Benchmark::Ingest(arguments) => ingest::run(&arguments),
         Benchmark::Hosts(arguments) => hosts::run(&arguments),
         Benchmark::Start(arguments) => start::run(&arguments),
+        Benchmark::Durable(arguments) => delivery::acknowledge::run(&arguments),
+        Benchmark::Backlog(arguments) => delivery::backlog::run(&arguments),
+        Benchmark::Isolation(arguments) => delivery::isolation::run(&arguments),
+        Benchmark::Snapshot(arguments) => delivery::snapshot::run(&arguments),
         Benchmark::Load(arguments) => ingest::load::run(&arguments),
-        Benchmark::Sink => pipeline::run_sink(),
+        Benchmark::Sink { address } => pipeline::run_sink(&address),
         Benchmark::Lane { lane, config, file } => pipeline::run_lane(lane, &config, &file),
     }
 }

@@ -25,7 +25,10 @@ impl Server {
         let folder = xtask::workspace().join("target/bench-data");
         fs::create_dir_all(&folder)?;
         let config = folder.join("server.toml");
-        fs::write(&config, format!("[ingest]\nlisten = \"127.0.0.1:0\"\n\n{publishers}"))?;
+        fs::write(
+            &config,
+            format!("[ingest]\nlisten = \"127.0.0.1:0\"\n[admin]\nlisten = \"127.0.0.1:0\"\n\n{publishers}"),
+        )?;
         let mut command = Command::new(program);
         command.arg("run").arg("--config").arg(&config).stdout(Stdio::null()).stderr(Stdio::piped());
         let start = Instant::now();

@@ -1,7 +1,7 @@
 //! Records into metrics, and metrics onto a page: the Prometheus plugin in the sandbox and natively, with the official
 //! Rust client beside it.
 
-mod page;
+pub(crate) mod page;
 mod peer;
 
 use std::fmt;

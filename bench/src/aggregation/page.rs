@@ -16,12 +16,12 @@ use crate::spread::Spread;
 
 /// A series is a line of the text page: an event's name makes 48 of them, 22 for the histogram of each of the two usual
 /// statuses.
-const SERIES: usize = 100_000;
+pub(crate) const SERIES: usize = 100_000;
 const NAMES: usize = SERIES / 48;
 /// Observations of each name.
 const EACH: usize = 20;
 /// Of the plugin that shows them.
-pub(super) const CONFIG: &str = r#"{"histograms": "both"}"#;
+pub(crate) const CONFIG: &str = r#"{"histograms": "both"}"#;
 
 const FORMATS: [(&str, &str); 3] = [
     ("text", "text/plain; version=0.0.4"),
@@ -85,7 +85,7 @@ fn memory(key: &str) -> Result<u64> {
     crate::usage::memory_of("self", key)
 }
 
-fn batches() -> Result<Vec<Arc<Batch>>> {
+pub(crate) fn batches() -> Result<Vec<Arc<Batch>>> {
     let mut batches = Vec::new();
     for round in 0..EACH {
         let mut builder = BatchBuilder::new();

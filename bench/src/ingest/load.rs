@@ -34,9 +34,10 @@ pub(crate) struct Load {
 pub(crate) struct Sent {
     pub(crate) seconds: f64,
     pub(crate) accepted: u64,
-    /// From the first byte of a request to the last of its answer: the middle one, and that of 99 in 100.
+    /// From the first byte of a request to the last of its answer: the middle one, and those of 99 in 100 and 999 in 1,000.
     pub(crate) median_ms: f64,
     pub(crate) p99_ms: f64,
+    pub(crate) p999_ms: f64,
 }
 
 /// What matters of an answer.
@@ -62,7 +63,7 @@ pub(crate) fn run(load: &Load) -> Result<()> {
     }
     times.sort_unstable_by(f64::total_cmp);
     let at = |share: f64| times[((times.len() - 1) as f64 * share) as usize];
-    let sent = Sent { seconds, accepted, median_ms: at(0.5), p99_ms: at(0.99) };
+    let sent = Sent { seconds, accepted, median_ms: at(0.5), p99_ms: at(0.99), p999_ms: at(0.999) };
     println!("{}", serde_json::to_string(&sent)?);
     Ok(())
 }

@@ -79,7 +79,8 @@ pub(crate) fn run(arguments: &Ingest) -> Result<()> {
     crate::write_json(&json, &report)
 }
 
-fn send(server: &Server, senders: usize, records: usize, requests: usize) -> Result<Round> {
+/// Sends from a process of its own, and says what metricast worked meanwhile, in seconds.
+pub(crate) fn send(server: &Server, senders: usize, records: usize, requests: usize) -> Result<Round> {
     let before = usage::cpu_seconds(&server.child)?;
     let mut command = Command::new(std::env::current_exe()?);
     command.args(["load", &server.ingest, "--senders", &senders.to_string()]);

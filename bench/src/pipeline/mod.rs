@@ -133,14 +133,21 @@ pub(crate) struct Sink {
 impl Sink {
     /// Starts it.
     pub(crate) fn start() -> Result<Self> {
-        let mut child = Command::new(std::env::current_exe()?).arg("sink").stdout(Stdio::piped()).spawn()?;
+        Self::start_at("127.0.0.1:0")
+    }
+
+    /// Starts it at an address.
+    pub(crate) fn start_at(address: &str) -> Result<Self> {
+        let mut child =
+            Command::new(std::env::current_exe()?).args(["sink", address]).stdout(Stdio::piped()).spawn()?;
         let mut address = String::new();
         let output = child.stdout.take().context("its output is piped")?;
         BufReader::new(output).read_line(&mut address)?;
         Ok(Self { child, address: address.trim().to_owned() })
     }
 
-    fn totals(&self) -> Result<sink::Totals> {
+    /// What it has got since it was asked before.
+    pub(crate) fn totals(&self) -> Result<sink::Totals> {
         let (status, body) = http::get(&self.address, sink::TOTALS)?;
         ensure!(status == 200, "the sink answers {status}");
         Ok(serde_json::from_slice(&body)?)

@@ -39,8 +39,8 @@ const FIRST: &[u8] = br#"{"items":[{"create":{"status":201}}"#;
 const MORE: &[u8] = br#",{"create":{"status":201}}"#;
 
 /// Serves until it is killed, and prints its address first.
-pub(crate) fn run() -> Result<()> {
-    let listener = TcpListener::bind("127.0.0.1:0").context("cannot listen on loopback")?;
+pub(crate) fn run(address: &str) -> Result<()> {
+    let listener = TcpListener::bind(address).with_context(|| format!("cannot listen on {address}"))?;
     println!("{}", listener.local_addr()?);
     let counters = Arc::new(Counters::default());
     for stream in listener.incoming() {

@@ -101,6 +101,25 @@ fn rejected_records_are_told_with_the_servers_reason_and_an_example() {
 }
 
 #[test]
+fn a_log_in_detail_has_a_span_for_each_batch_and_its_answers() {
+    let asked = AtomicUsize::new(0);
+    let stub = search(move |_, _| match asked.fetch_add(1, Ordering::Relaxed) {
+        0 => json!({"status": 429, "error": {"type": "es_rejected_execution_exception", "reason": "busy"}}),
+        _ => json!({"status": 201}),
+    });
+    let done =
+        Config::elasticsearch(&stub.url()).publish(&["-v", "--log-format", "json"], &format!("{RECORD}\n{RECORD}"));
+    assert_eq!(done.code, 0, "{}{}", done.stdout, done.stderr);
+    let lines = done.stderr.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+    let answers: Vec<Value> = lines.filter(|line| line["message"] == "the plugin has answered").collect();
+    let span = &answers[0]["span"];
+    assert_eq!((&span["name"], &span["publisher"], &span["first"]), (&json!("batch"), &json!("search"), &json!(0)));
+    let counts: Vec<_> =
+        answers.iter().map(|it| (&it["attempt"], &it["records"], &it["accepted"], &it["put_off"])).collect();
+    assert_eq!(counts, [(&json!(1), &json!(2), &json!(1), &json!(1)), (&json!(2), &json!(1), &json!(1), &json!(0))]);
+}
+
+#[test]
 fn what_is_sent_again_is_counted() {
     let asked = AtomicUsize::new(0);
     let stub = search(move |_, _| match asked.fetch_add(1, Ordering::Relaxed) {

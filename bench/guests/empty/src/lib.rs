@@ -4,13 +4,17 @@ use metricast_sdk::{Batch, Description, PublishError, Publisher, Receipt, Saved}
 
 /// Accepts all.
 #[derive(Debug, serde::Deserialize)]
-pub struct Empty {}
+pub struct Empty {
+    /// Breaks over every batch instead.
+    #[serde(default)]
+    panics: bool,
+}
 
 impl Publisher for Empty {
     type Config = Self;
 
     fn description() -> Description {
-        let config_schema = r#"{"type": "object", "properties": {}}"#;
+        let config_schema = r#"{"type": "object", "properties": {"panics": {"type": "boolean", "description": "Breaks over every batch"}}}"#;
         Description { name: "bench-empty", version: env!("CARGO_PKG_VERSION"), config_schema }
     }
 
@@ -19,6 +23,7 @@ impl Publisher for Empty {
     }
 
     fn publish(&mut self, batch: &Batch) -> Result<Receipt, PublishError> {
+        assert!(!self.panics, "as the config asks");
         Ok(Receipt::all_accepted(batch))
     }
 }
