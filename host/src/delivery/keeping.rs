@@ -46,6 +46,11 @@ impl Keeping {
         }
     }
 
+    /// Something waits for the next commit.
+    pub(super) fn hurry(&mut self) {
+        self.due_at = Some(Instant::now());
+    }
+
     /// What belongs to the cursor that is kept is to be kept as well.
     pub(super) fn has_more(&mut self) {
         self.due_at.get_or_insert_with(|| Instant::now() + COMMIT_AFTER);

@@ -11,7 +11,7 @@ use metricast_records::Batch;
 use metricast_store::meta::{Kind, Letter, MetaError, Origin};
 
 use crate::plugin::{LateRejection, Saved};
-use crate::queue::backing::Effects;
+use crate::queue::backing::{Effects, Handed};
 use crate::queue::commit::Committer;
 use crate::queue::letters::Sender;
 
@@ -87,8 +87,8 @@ impl Ledger {
     }
 
     /// What is handed over from now on may be so without a cursor that tells of it.
-    pub(super) async fn begin(&self, stateful: bool) -> Result<(), MetaError> {
-        self.committer.begin(&self.sender.plugin, stateful).await
+    pub(super) async fn begin(&self, handed: Handed) -> Result<(), MetaError> {
+        self.committer.begin(&self.sender.plugin, handed).await
     }
 
     /// The cursor tells of all that was handed over.
@@ -101,7 +101,8 @@ impl Ledger {
         self.commit_all(Effects { skipped, ..Effects::default() }).await
     }
 
-    async fn commit_all(&self, effects: Effects) -> Result<(), MetaError> {
+    /// Makes effects last, with the letters of the records that they are of.
+    pub(super) async fn commit_all(&self, effects: Effects) -> Result<(), MetaError> {
         let (numbers, letters): (Vec<u64>, Vec<Letter>) =
             self.letters().of(&effects).map(|(at, it)| (*at, it.clone())).unzip();
         self.committer.commit(Effects { letters, ..effects }).await?;

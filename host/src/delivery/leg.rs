@@ -34,12 +34,17 @@ use super::trouble::Halt;
 use super::watermark::Watermark;
 use super::{Opened, Settings};
 use crate::plugin::{Profile, Saved};
+use crate::queue::backing::{Effects, Handed};
 use crate::queue::{Entry, Reader};
 
 /// How often it is said again that a delivery has halted.
 const REMINDER: Duration = Duration::from_mins(10);
 /// What is to last before anything goes on is tried again after so long.
 pub(super) const KEEP_AGAIN: Duration = Duration::from_secs(1);
+
+/// Records that may be handed over beyond those that were by the last commit. So many are looked up at the backend, or
+/// sent twice, after a crash; and when so many are under way, no more are handed over before the next commit.
+const RESERVE: u64 = if cfg!(test) { 20 } else { 100_000 };
 
 /// A publisher that no instance has told of.
 const UNKNOWN: Profile =
@@ -73,6 +78,10 @@ pub(super) struct Leg<O: Opener> {
     pub(super) backlog_to: u64,
     /// What was handed over before the start is handed over again up to here.
     repeats_to: u64,
+    /// Up to here records may be handed over: a start after a crash takes it that they were.
+    pub(super) reserved_to: u64,
+    /// What is to be handed over as soon as that has moved on.
+    beyond: Option<Entry>,
     /// What lies below may have been seen in a state, and is never given up: what was seen would go back.
     pub(super) shown_to: u64,
     /// Records that no instance may see again.
@@ -111,7 +120,8 @@ enum Finished<O: Opener> {
     Deliver(Slot<O>, Entry, Result<VecDeque<Piece>, Halt>),
     Save(Slot<O>, Result<Option<Saved>, Halt>),
     Upkeep(Slot<O>, Result<(), Halt>),
-    Commit(u64, Result<(), MetaError>),
+    /// Of a cursor, with how far records may be handed over then.
+    Commit(u64, u64, Result<(), MetaError>),
 }
 
 type UnderWay<O> = FuturesUnordered<BoxFuture<'static, Finished<O>>>;
@@ -133,8 +143,14 @@ impl<O: Opener> Leg<O> {
             opener: Arc::new(opener),
             answered: backlog.start,
             backlog_to: backlog.end,
-            repeats_to: if reader.ended_well() { backlog.start } else { backlog.end },
-            shown_to: if reader.has_shown() { backlog.end } else { 0 },
+            repeats_to: match reader.handed() {
+                Handed::Nothing => backlog.start,
+                Handed::Below(offset) => offset.min(backlog.end),
+                Handed::Shown => backlog.end,
+            },
+            reserved_to: backlog.start,
+            beyond: None,
+            shown_to: if reader.handed() == Handed::Shown { backlog.end } else { 0 },
             skipped: reader.skipped(),
             ledger: Arc::new(ledger),
             keeping: Keeping::new(backlog.start),
@@ -219,7 +235,7 @@ impl<O: Opener> Leg<O> {
         let (lost, flush) = (Arc::clone(&self.channels.lost), Arc::clone(&self.channels.flush));
         let mut under_way: UnderWay<O> = FuturesUnordered::new();
         let mut ended = false;
-        while !(ended && under_way.is_empty() && self.left.is_empty()) {
+        while !(ended && under_way.is_empty() && self.left.is_empty() && self.beyond.is_none()) {
             if under_way.is_empty()
                 && let Some(change) = self.change.take()
             {
@@ -230,12 +246,21 @@ impl<O: Opener> Leg<O> {
                 }
             }
             self.begin_what_is_due(&mut under_way);
-            let free = !ended && self.is_free();
+            if self.is_free()
+                && let Some(entry) = self.beyond.take_if(|entry| entry.next <= self.reserved_to)
+            {
+                self.hand_over(entry, &mut under_way);
+            }
+            let free = !ended && self.is_free() && self.beyond.is_none();
             let wake_at = self.wake_at();
             tokio::select! {
                 Some(finished) = under_way.next() => self.take_back(finished, &mut under_way)?,
                 Some(change) = self.changes.recv(), if self.change.is_none() => self.interrupt_for(change),
                 entry = self.assembler.next(), if free => match entry {
+                    Some(entry) if entry.next > self.reserved_to => {
+                        self.beyond = Some(entry);
+                        self.keeping.hurry();
+                    }
                     Some(entry) => self.hand_over(entry, &mut under_way),
                     None => ended = true,
                 },
@@ -303,8 +328,19 @@ impl<O: Opener> Leg<O> {
 
     fn commit(&mut self, cursor: u64, state: Option<Saved>, under_way: &mut UnderWay<O>) {
         self.keeping.begin();
-        let ledger = Arc::clone(&self.ledger);
-        under_way.push(async move { Finished::Commit(cursor, ledger.commit(cursor, state).await) }.boxed());
+        let (ledger, reserved_to) = (Arc::clone(&self.ledger), self.reserve());
+        let handed = (!self.profile.stateful).then_some(Handed::Below(reserved_to));
+        let effects = Effects { cursor, state, handed, ..Effects::default() };
+        under_way.push(async move { Finished::Commit(cursor, reserved_to, ledger.commit_all(effects).await) }.boxed());
+    }
+
+    /// How far records may be handed over after the next commit.
+    pub(super) fn reserve(&self) -> u64 {
+        if self.profile.stateful || !self.ledger.is_durable() {
+            return u64::MAX;
+        }
+        let next = self.beyond.as_ref().map_or(self.watermark.next(), |entry| entry.next);
+        next.saturating_add(RESERVE).max(self.repeats_to)
     }
 
     fn due(&mut self, slot: &Slot<O>, now: Instant) -> Option<Work> {
@@ -420,7 +456,12 @@ impl<O: Opener> Leg<O> {
                     self.keeping.has_more();
                 }
             }
-            Finished::Commit(cursor, outcome) => self.committed(cursor, outcome),
+            Finished::Commit(cursor, reserved_to, outcome) => {
+                if outcome.is_ok() {
+                    self.reserved_to = reserved_to;
+                }
+                self.committed(cursor, outcome);
+            }
         }
         Ok(())
     }

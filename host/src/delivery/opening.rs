@@ -15,6 +15,7 @@ use super::trouble::Halt;
 use super::watermark::Watermark;
 use crate::config::Batching;
 use crate::plugin::{CallError, Profile};
+use crate::queue::backing::Handed;
 
 /// No record waits longer for others, whatever the config says: times beyond what a clock can add up are of no use.
 const LONGEST_AGE: Duration = Duration::from_hours(365 * 24);
@@ -22,10 +23,12 @@ const LONGEST_AGE: Duration = Duration::from_hours(365 * 24);
 impl<O: Opener> Leg<O> {
     /// From now on records may be handed over that no cursor tells of.
     pub(super) async fn begin_lastingly(&mut self) {
-        while let Err(error) = self.ledger.begin(self.profile.stateful).await {
+        let handed = if self.profile.stateful { Handed::Shown } else { Handed::Below(self.reserve()) };
+        while let Err(error) = self.ledger.begin(handed).await {
             self.status.not_kept(&error.to_string());
             sleep(KEEP_AGAIN).await;
         }
+        self.reserved_to = self.reserve();
         self.status.kept();
     }
 

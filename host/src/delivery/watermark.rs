@@ -15,6 +15,11 @@ impl Watermark {
         Self { under_way: BTreeMap::new(), next }
     }
 
+    /// Behind the last record that was handed over.
+    pub(super) fn next(&self) -> u64 {
+        self.next
+    }
+
     /// `first..next` is handed over, the oldest of it received at that time. Ranges are begun in order.
     pub(super) fn begin(&mut self, first: u64, next: u64, received: f64) {
         self.under_way.insert(first, received);

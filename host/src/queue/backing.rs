@@ -60,10 +60,41 @@ pub(crate) struct Known {
     pub(crate) skipped: Vec<u64>,
     /// What its plugin kept, with the records below the cursor in it.
     pub(crate) state: Option<Saved>,
-    /// Its plugin was handed nothing at or above the cursor.
-    pub(crate) ended_well: bool,
-    /// Its plugin keeps state, and may have shown records at or above the cursor.
-    pub(crate) has_shown: bool,
+    /// What its plugin may have been handed at or above the cursor.
+    pub(crate) handed: Handed,
+}
+
+/// What a publisher's plugin may have been handed at or above its cursor.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Handed {
+    /// Nothing: it came to its end, or is new.
+    #[default]
+    Nothing,
+    /// Records below this offset.
+    Below(u64),
+    /// All that was there, and it keeps state, in which they may have been seen.
+    Shown,
+}
+
+impl Handed {
+    /// As the database has it.
+    pub(crate) fn to_bytes(self) -> Vec<u8> {
+        match self {
+            Self::Below(offset) => [&[0], &offset.to_le_bytes()[..]].concat(),
+            Self::Nothing => vec![1],
+            Self::Shown => vec![2],
+        }
+    }
+
+    /// What is not known may be anything.
+    pub(crate) fn read(bytes: &[u8]) -> Self {
+        match bytes {
+            [1] => Self::Nothing,
+            [2] => Self::Shown,
+            [0, offset @ ..] => Self::Below(offset.try_into().map_or(u64::MAX, u64::from_le_bytes)),
+            _ => Self::Below(u64::MAX),
+        }
+    }
 }
 
 /// What is to last together: a cursor and all that belongs to it.
@@ -77,6 +108,8 @@ pub(crate) struct Effects {
     pub(crate) skipped: Vec<u64>,
     /// What it did not take.
     pub(crate) letters: Vec<Letter>,
+    /// What its plugin may be handed from now on, where that changes.
+    pub(crate) handed: Option<Handed>,
 }
 
 /// A queue's own end of a backing.

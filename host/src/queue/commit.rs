@@ -5,16 +5,9 @@ use std::sync::Arc;
 use metricast_store::meta::{Change, Letter, MetaError, Plugin, PublisherChange, State as KeptState, StateChange};
 use tokio::sync::oneshot;
 
-use super::backing::{Effects, Kept};
+use super::backing::{Effects, Handed, Kept};
 use super::{Queue, Shared};
 use crate::clock;
-
-/// What the database has of a publisher whose delivery is under way, or did not come to its end.
-const UNDER_WAY: &[u8] = &[0];
-/// Of one whose plugin keeps state: it may have shown more than is kept.
-pub(super) const SHOWING: &[u8] = &[2];
-/// Of one that came to its end.
-pub(super) const ENDED_WELL: &[u8] = &[1];
 
 /// Commits for one publisher. Cheap to clone.
 #[derive(Clone)]
@@ -65,8 +58,9 @@ impl Committer {
             let bytes = saved.state.to_vec();
             StateChange::Set(KeptState { version: saved.version, next_offset: saved.next_offset, bytes })
         });
+        let extra = effects.handed.map(Handed::to_bytes);
         let publisher =
-            PublisherChange { cursor: Some(cursor), skip: effects.skipped, state, dropped, ..change_of(name) };
+            PublisherChange { cursor: Some(cursor), skip: effects.skipped, state, dropped, extra, ..change_of(name) };
         let mut change = Change { publishers: vec![publisher], letters: effects.letters, ..Change::default() };
         if !change.letters.is_empty() {
             // A record that is rejected once more must not find its first letter, which goes in a moment.
@@ -95,9 +89,9 @@ impl Committer {
     ///
     /// # Errors
     /// What the database says.
-    pub(crate) async fn begin(&self, plugin: &str, stateful: bool) -> Result<(), MetaError> {
+    pub(crate) async fn begin(&self, plugin: &str, handed: Handed) -> Result<(), MetaError> {
         let plugin = Some(Plugin { name: plugin.to_owned(), ..Plugin::default() });
-        let extra = Some(if stateful { SHOWING } else { UNDER_WAY }.to_vec());
+        let extra = Some(handed.to_bytes());
         self.note(|name| PublisherChange { plugin, extra, ..change_of(name) }).await
     }
 
@@ -106,7 +100,7 @@ impl Committer {
     /// # Errors
     /// What the database says.
     pub(crate) async fn end(&self) -> Result<(), MetaError> {
-        self.note(|name| PublisherChange { extra: Some(ENDED_WELL.to_vec()), ..change_of(name) }).await
+        self.note(|name| PublisherChange { extra: Some(Handed::Nothing.to_bytes()), ..change_of(name) }).await
     }
 
     async fn note(&self, change: impl FnOnce(&str) -> PublisherChange) -> Result<(), MetaError> {

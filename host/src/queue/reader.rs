@@ -11,7 +11,7 @@ use metricast_store::log::{Damage, Epoch, Found, Frame};
 use metricast_store::meta::{Change, MetaError, PublisherChange};
 use tokio::time::sleep;
 
-use super::backing::{Known, ReadOn, Reading};
+use super::backing::{Handed, Known, ReadOn, Reading};
 use super::commit::{Committer, change_and_wait, change_of};
 use super::note::Note;
 use super::state::Place;
@@ -76,7 +76,7 @@ impl Queue {
                 (_, Some(parts)) => parts.first().copied().unwrap_or(state.next),
                 (_, None) => state.oldest(),
             };
-            Known { cursor, ended_well: true, ..Known::default() }
+            Known { cursor, ..Known::default() }
         });
         let reader = Reader::new(&self.0, Place::new(publisher.to_owned(), when_behind, known.cursor), known);
         if let Some(kept) = self.0.kept.as_ref().filter(|_| is_new) {
@@ -102,7 +102,7 @@ impl Reader {
         let mut state = shared.lock();
         state.absent.remove(&place.name);
         let began_at = state.next;
-        place.shown_to = if known.has_shown { began_at } else { 0 };
+        place.shown_to = if known.handed == Handed::Shown { began_at } else { 0 };
         state.places.push(Some(place));
         let place = state.places.len() - 1;
         drop(state);
@@ -125,14 +125,9 @@ impl Reader {
         self.known.cursor..self.began_at
     }
 
-    /// Whether nothing at or above its cursor was ever handed over.
-    pub fn ended_well(&self) -> bool {
-        self.known.ended_well
-    }
-
-    /// Whether its plugin keeps state, and what was there when it began may have been seen in it.
-    pub(crate) fn has_shown(&self) -> bool {
-        self.known.has_shown
+    /// What its plugin may have been handed at or above the cursor.
+    pub(crate) fn handed(&self) -> Handed {
+        self.known.handed
     }
 
     /// What it has read and not answered for it will not answer for any more: where the queue is full, and it may drop,

@@ -23,8 +23,7 @@ use metricast_store::meta::{Change, Limits, Meta, MetaError, Publisher};
 use serde::{Deserialize, Serialize};
 
 use super::Queue;
-use super::backing::{Appended, Backing, Committed, Known, ReadOn, Reading};
-use super::commit::{ENDED_WELL, SHOWING};
+use super::backing::{Appended, Backing, Committed, Handed, Known, ReadOn, Reading};
 use super::note::{Digest, InputPlace, Note};
 use super::remembered::{MAX_AGE, MAX_REQUESTS, NOTES};
 use crate::clock;
@@ -311,9 +310,7 @@ impl Backing for Store {
             let next = head.next_offset;
             tracing::error!(publisher, "its state, with the records below {next} in it, is damaged, and begins anew");
         }
-        let ended_well = found.extra == ENDED_WELL;
-        let has_shown = found.extra == SHOWING;
-        Ok(Some(Known { cursor, skipped: found.skipped, state, ended_well, has_shown }))
+        Ok(Some(Known { cursor, skipped: found.skipped, state, handed: Handed::read(&found.extra) }))
     }
 
     fn request(&self, key: &Digest) -> Result<Option<Note>, MetaError> {

@@ -8,8 +8,7 @@ use metricast_store::log::{Damage, Draft, Epoch, Found, Frame, Place};
 use metricast_store::meta::{self, Change, Letter, Origin, Publisher, PublisherChange, State, StateChange};
 
 use crate::plugin::Saved;
-use crate::queue::backing::Known;
-use crate::queue::commit::{ENDED_WELL, SHOWING};
+use crate::queue::backing::{Handed, Known};
 use crate::queue::note::{Digest, InputPlace};
 use crate::queue::remembered::NOTES;
 
@@ -203,8 +202,8 @@ impl Medium {
             next_offset: state.next_offset,
             state: state.bytes.clone().into(),
         });
-        let (cursor, skipped, ended_well) = (row.cursor?, row.skipped.clone(), row.extra == ENDED_WELL);
-        Some(Known { cursor, skipped, state, ended_well, has_shown: row.extra == SHOWING })
+        let (cursor, skipped, handed) = (row.cursor?, row.skipped.clone(), Handed::read(&row.extra));
+        Some(Known { cursor, skipped, state, handed })
     }
 
     pub(super) fn request(&self, key: &Digest) -> Option<meta::Request> {

@@ -1,6 +1,6 @@
 //! Publishers that hold a full queue back.
 
-use super::super::backing::Effects;
+use super::super::backing::{Effects, Handed};
 use super::super::forgetful::{Forgetful, Fuse, Medium, Mood};
 use super::super::{Reader, Start, WhenBehind};
 use super::durable::{commit, open};
@@ -131,7 +131,7 @@ async fn what_a_state_may_have_shown_before_a_crash_is_not_dropped_after_it() {
     let medium = Medium::default();
     let (kept, queue) = small(&medium);
     let before = dropping(&queue, "p").await;
-    before.committer().begin("counter@1.0.0", true).await.unwrap();
+    before.committer().begin("counter@1.0.0", Handed::Shown).await.unwrap();
     queue.append(batch(2)).await.unwrap();
     kept.crash();
     let (_kept, queue) = small(&medium);

@@ -26,6 +26,7 @@ struct Inner {
     plan: PublisherPlan,
     world: World,
     fuse: Fuse,
+    life: u32,
     moods: Mutex<Moods>,
 }
 
@@ -56,11 +57,11 @@ struct Counted {
 }
 
 impl Company {
-    pub(super) fn new(plan: &PublisherPlan, world: &World, fuse: &Fuse, random: Rng) -> Self {
+    pub(super) fn new(plan: &PublisherPlan, world: &World, fuse: &Fuse, life: u32, random: Rng) -> Self {
         let breaks = if matches!(plan.kind, Kind::Stateless { .. }) { 20 } else { 1 };
         let moods = Moods { random, calm: false, breaks };
         let (plan, world, fuse) = (plan.clone(), world.clone(), fuse.clone());
-        Self(Arc::new(Inner { plan, world, fuse, moods: Mutex::new(moods) }))
+        Self(Arc::new(Inner { plan, world, fuse, life, moods: Mutex::new(moods) }))
     }
 
     /// From now on nothing fails or takes time.
@@ -179,6 +180,10 @@ impl Actor {
         let durable = world.medium.next();
         for record in batch.records() {
             world.expect(record.offset < durable, || format!("{}: {} is not synced", plan.name, record.offset));
+            if !self.is_stateful() {
+                let place = (batch.epoch().to_owned(), record.offset);
+                world.hand(&plan.name, place, self.company.0.life, batch.redelivered());
+            }
         }
         world.expect(batch.len() <= plan.max_records, || format!("{}: {} records", plan.name, batch.len()));
     }

@@ -37,7 +37,7 @@ pub(super) async fn live(plan: &Plan, world: &World, life: u32, is_last: bool) {
         ..Mood::good()
     };
     let (kept, queue) = Forgetful::open(&world.medium, mood, fuse.clone(), plan.max_bytes);
-    let beginning = begin(plan, world, &fuse, kept.clone(), queue, random.fork());
+    let beginning = begin(plan, world, &fuse, life, kept.clone(), queue, random.fork());
     let Some(process) = or_blown(&fuse, beginning).await else { return kept.crash() };
     let lasts = Duration::from_millis(random.u64(1..5_000));
     if or_blown(&fuse, sleep(lasts)).await.is_none() || crashes {
@@ -62,6 +62,7 @@ async fn begin(
     plan: &Plan,
     world: &World,
     fuse: &Fuse,
+    life: u32,
     kept: Forgetful,
     queue: Queue,
     mut random: fastrand::Rng,
@@ -81,7 +82,7 @@ async fn begin(
                 Err(_) => sleep(Duration::from_secs(1)).await,
             }
         };
-        let company = Company::new(publisher, world, fuse, random.fork());
+        let company = Company::new(publisher, world, fuse, life, random.fork());
         let delivery =
             Delivery::start_on(&publisher.name, company.clone(), reader, publisher.settings(), |leg| tokio::spawn(leg));
         if !matches!(publisher.kind, Kind::Stateless { .. }) {

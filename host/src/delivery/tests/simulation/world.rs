@@ -34,6 +34,8 @@ struct Inside {
 pub(super) struct Backend {
     /// By name, of a stateless plugin.
     pub(super) stored: BTreeMap<Place, u64>,
+    /// In which life its plugin was handed a record first.
+    handed: BTreeMap<Place, u32>,
     /// The records in what was last seen of a stateful plugin.
     pub(super) shown: BTreeSet<u64>,
     /// And in what it last pushed.
@@ -82,6 +84,16 @@ impl World {
         let before = inside.backends.get_mut(publisher).and_then(|it| it.stored.insert(place.clone(), record));
         if before.is_some_and(|before| before != record) {
             inside.found.push(format!("{publisher}: {place:?} was {before:?} and is {record}"));
+        }
+    }
+
+    /// A plugin without state is handed a record: one of an earlier life comes with a mark.
+    pub(super) fn hand(&self, publisher: &str, place: Place, life: u32, is_marked: bool) {
+        let mut inside = self.lock();
+        let Some(backend) = inside.backends.get_mut(publisher) else { return };
+        let before = *backend.handed.entry(place.clone()).or_insert(life);
+        if before < life && !is_marked {
+            inside.found.push(format!("{publisher}: {place:?} comes again in life {life} without a mark"));
         }
     }
 
