@@ -4,5 +4,7 @@
 //! plugin: what they keep are bytes. The order in which the two are written, which is what keeps records, is their
 //! user's.
 
+#[cfg(test)]
+mod chance;
 pub mod log;
 pub mod meta;

@@ -1,112 +1,146 @@
 //! `cargo xtask torture`: the tests that draw their course by chance, longer and with seeds of their own, for as long as
 //! there is time.
 
+use std::fs;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use clap::Args;
+use xtask::servers::SKIPS;
 
 use crate::{cargo, prerequisites};
 
 /// Arguments of `cargo xtask torture`.
 #[derive(Args)]
 pub(crate) struct Torture {
-    /// How long; a round that has begun is ended
+    /// How long; no part is begun after that, and at least one is run
     #[arg(long, default_value_t = 30)]
     minutes: u64,
     /// Repeats a course
     #[arg(long)]
     seed: Option<u64>,
-    /// Only tests with this in their name
+    /// Only the parts with this in their name
     filter: Option<String>,
 }
 
 /// Tests that are run longer.
 struct Part {
     name: &'static str,
+    /// Of `cargo test`.
     arguments: &'static [&'static str],
     variables: fn(seed: u64) -> Vec<(&'static str, String)>,
 }
 
+/// What became of a part.
+enum Outcome {
+    Good,
+    /// Some of it needs what is not there.
+    Skipped(Vec<String>),
+    /// With what repeats it.
+    Found(String),
+}
+
 const PARTS: [Part; 4] = [
     Part {
-        name: "delivery::tests::simulation",
-        arguments: &["--workspace", "--lib"],
+        name: "simulation",
+        arguments: &["--workspace", "--lib", "--", "delivery::tests::simulation", "--nocapture"],
         variables: |seed| {
             let from = seed % 1_000_000_000_000;
-            vec![("SIMULATION_FROM", from.to_string()), ("SIMULATION_SCHEDULES", "10000".to_owned())]
+            vec![("SIMULATION_FROM", from.to_string()), ("SIMULATION_SCHEDULES", "20000".to_owned())]
         },
     },
     Part {
-        name: "crash::",
-        arguments: &["--workspace", "--test", "all"],
-        variables: |seed| {
-            vec![("METRICAST_TORTURE_SEED", seed.to_string()), ("METRICAST_TORTURE_KILLS", "200".to_owned())]
-        },
+        name: "crash",
+        arguments: &["--workspace", "--test", "all", "--", "crash::", "--nocapture"],
+        variables: |seed| chance(seed, ("METRICAST_TORTURE_KILLS", 200)),
     },
     Part {
-        name: "reload::",
-        arguments: &["--workspace", "--test", "all"],
-        variables: |seed| {
-            vec![("METRICAST_TORTURE_SEED", seed.to_string()), ("METRICAST_TORTURE_RELOADS", "200".to_owned())]
-        },
+        name: "reload",
+        arguments: &["--workspace", "--test", "all", "--", "reload::", "--nocapture"],
+        variables: |seed| chance(seed, ("METRICAST_TORTURE_RELOADS", 200)),
     },
     Part {
-        name: "",
+        name: "store",
         arguments: &["--package", "metricast-store"],
-        variables: |seed| vec![("PROPTEST_RNG_SEED", seed.to_string()), ("PROPTEST_CASES", "1000".to_owned())],
+        variables: |seed| {
+            let properties = [("PROPTEST_RNG_SEED", seed.to_string()), ("PROPTEST_CASES", "1000".to_owned())];
+            [chance(seed, ("METRICAST_TORTURE_TIMES", 3)), properties.into()].concat()
+        },
     },
 ];
 
+fn chance(seed: u64, often: (&'static str, u32)) -> Vec<(&'static str, String)> {
+    vec![("METRICAST_TORTURE_SEED", seed.to_string()), (often.0, often.1.to_string())]
+}
+
 impl Torture {
     pub(crate) fn run(&self) -> Result<ExitCode> {
+        let parts = self.parts()?;
         prerequisites::for_building()?;
+        prerequisites::for_servers(false)?;
         cargo::run(&["build", "--workspace"])?;
         cargo::run(&["test", "--workspace", "--no-run"])?;
         let first = self.seed.unwrap_or_else(fresh_seed);
         println!("torture: seed {first}");
         let until = Instant::now() + Duration::from_secs(60 * self.minutes);
-        let (mut rounds, mut findings) = (0_u64, Vec::new());
-        while rounds == 0 || Instant::now() < until {
+        let (mut run, mut skipped, mut findings) = (0_u64, 0, Vec::new());
+        while run == 0 || Instant::now() < until {
+            let part = parts[(run % parts.len() as u64) as usize];
             // The golden ratio spreads seeds that follow each other.
-            let seed = first.wrapping_add(rounds.wrapping_mul(0x9E37_79B9_7F4A_7C15));
-            for part in PARTS.iter().filter(|part| self.filter.as_deref().is_none_or(|it| part.name.contains(it))) {
-                if let Some(again) = part.run(seed)? {
-                    findings.push(again);
-                }
+            let seed = first.wrapping_add((run / parts.len() as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15));
+            match part.run(seed)? {
+                Outcome::Good => {}
+                Outcome::Skipped(tests) => skipped += tests.len(),
+                Outcome::Found(again) => findings.push(again),
             }
-            rounds += 1;
+            run += 1;
         }
         for again in &findings {
             println!("found something; it is repeated by\n  {again}");
         }
-        println!("torture: {rounds} rounds, {} findings, seed {first}", findings.len());
+        let found = findings.len();
+        println!(
+            "torture: {run} runs of {} parts, {found} findings, {skipped} tests skipped, seed {first}",
+            parts.len()
+        );
         Ok(if findings.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    }
+
+    fn parts(&self) -> Result<Vec<&'static Part>> {
+        let is_wanted = |part: &&Part| self.filter.as_deref().is_none_or(|filter| part.name.contains(filter));
+        let parts: Vec<&Part> = PARTS.iter().filter(is_wanted).collect();
+        let names = PARTS.map(|part| part.name).join(", ");
+        ensure!(
+            !parts.is_empty(),
+            "no part has {:?} in its name; there are {names}",
+            self.filter.as_deref().unwrap_or("")
+        );
+        Ok(parts)
     }
 }
 
 impl Part {
-    /// What repeats it, where it fails.
-    fn run(&self, seed: u64) -> Result<Option<String>> {
+    fn run(&self, seed: u64) -> Result<Outcome> {
         let variables = (self.variables)(seed);
-        let mut arguments = vec!["test"];
-        arguments.extend(self.arguments);
-        if !self.name.is_empty() {
-            arguments.extend(["--", self.name, "--nocapture"]);
-        }
+        let skips = tempfile::NamedTempFile::new().context("a file that skipped tests are noted in")?;
+        let mut command = cargo::command(&[&["test"], self.arguments].concat());
+        command.env(SKIPS, skips.path()).envs(variables.iter().map(|(name, value)| (name, value)));
         let started = Instant::now();
-        let mut command = cargo::command(&arguments);
-        let status = command.envs(variables.iter().map(|(name, value)| (name, value))).status();
-        let good = status.context("cannot start cargo")?.success();
-        let name = if self.name.is_empty() { "the store" } else { self.name };
-        println!(
-            "torture: {name} with seed {seed}: {} in {:?}",
-            if good { "good" } else { "FAILED" },
-            started.elapsed()
-        );
+        let good = command.status().context("cannot start cargo")?.success();
+        let skipped: Vec<String> = fs::read_to_string(skips.path())?.lines().map(|it| it.replace('\t', ": ")).collect();
+        let (name, took) = (self.name, started.elapsed());
         let settings: Vec<String> = variables.iter().map(|(name, value)| format!("{name}={value}")).collect();
-        Ok((!good).then(|| format!("{} cargo {}", settings.join(" "), arguments.join(" "))))
+        let (told, outcome) = match good {
+            false => {
+                let again = format!("{} cargo test {}", settings.join(" "), self.arguments.join(" "));
+                ("FAILED".to_owned(), Outcome::Found(again))
+            }
+            true if !skipped.is_empty() => (format!("skipped: {}", skipped.join("; ")), Outcome::Skipped(skipped)),
+            true => ("good".to_owned(), Outcome::Good),
+        };
+        println!("torture: {name} with seed {seed}: {told} in {took:?}");
+        Ok(outcome)
     }
 }
 

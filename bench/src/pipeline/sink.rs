@@ -114,6 +114,11 @@ fn set_up(head: &Head, counters: &Counters) -> (u16, String) {
     let name = head.target.rsplit('/').next().unwrap_or_default();
     match (head.method.as_str(), head.target.as_str()) {
         ("GET", "/") => (200, r#"{"name":"sink","version":{"number":"8.19.0","build_flavor":"default"}}"#.to_owned()),
+        // It keeps nothing, so that a look-up finds nothing.
+        ("POST", target) if target.contains("/_refresh") || target.contains("/_search") => (
+            200,
+            r#"{"timed_out":false,"_shards":{"total":1,"successful":1,"failed":0},"hits":{"hits":[]}}"#.to_owned(),
+        ),
         ("PUT", _) => (200, r#"{"acknowledged":true}"#.to_owned()),
         ("GET", target) if target.starts_with("/_resolve/index/") => {
             (200, format!(r#"{{"indices":[],"aliases":[],"data_streams":[{{"name":"{name}"}}]}}"#))

@@ -1,4 +1,5 @@
 use super::*;
+use crate::chance::seeds;
 
 /// Five segments of several frames of ten records.
 fn damaged(change: impl FnOnce(&ModelDisk, &[String])) -> ModelDisk {
@@ -29,7 +30,7 @@ fn check(disk: &ModelDisk, most: usize) -> usize {
 
 #[test]
 fn a_flipped_bit_costs_the_frame_that_it_hit() {
-    for seed in 0..300 {
+    for seed in seeds(300) {
         let mut random = fastrand::Rng::with_seed(seed);
         let disk = damaged(|disk, files| {
             let file = &files[random.usize(..files.len())];
@@ -44,7 +45,7 @@ fn a_flipped_bit_costs_the_frame_that_it_hit() {
 
 #[test]
 fn a_wiped_stretch_costs_what_it_covered() {
-    for seed in 0..100 {
+    for seed in seeds(100) {
         let mut random = fastrand::Rng::with_seed(seed);
         let disk = damaged(|disk, files| {
             let file = &files[random.usize(..files.len())];
@@ -60,7 +61,7 @@ fn a_wiped_stretch_costs_what_it_covered() {
 
 #[test]
 fn a_file_that_is_cut_short_or_gone_costs_its_records() {
-    for seed in 0..100 {
+    for seed in seeds(100) {
         let mut random = fastrand::Rng::with_seed(seed);
         let disk = damaged(|disk, files| {
             let file = &files[random.usize(..files.len())];

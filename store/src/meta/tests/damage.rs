@@ -1,5 +1,6 @@
 //! Bits flip and files are cut short: what is damaged is said and absent, what is whole stays, and the database goes on.
 
+use crate::chance::draws;
 use std::collections::BTreeMap;
 
 use redb::ReadableTable;
@@ -130,7 +131,7 @@ fn nothing_is_lost_of_a_whole_file() {
 #[test]
 fn a_flipped_bit_costs_what_it_hit() {
     let files = [filled(true), filled(false)];
-    let mut random = fastrand::Rng::with_seed(3);
+    let mut random = draws(3);
     let (mut aside, mut publishers, mut ids) = (0, 0, 0);
     for round in 0..200 {
         let mut bytes = files[round % 2].clone();
@@ -152,7 +153,7 @@ fn a_flipped_bit_costs_what_it_hit() {
 #[test]
 fn a_file_cut_short_is_set_aside_and_the_database_goes_on() {
     let files = [filled(true), filled(false)];
-    let mut random = fastrand::Rng::with_seed(5);
+    let mut random = draws(5);
     for round in 0..60 {
         let mut bytes = files[round % 2].clone();
         bytes.truncate(random.usize(1..bytes.len()));
@@ -163,7 +164,7 @@ fn a_file_cut_short_is_set_aside_and_the_database_goes_on() {
 
 #[test]
 fn rubbish_is_set_aside() {
-    let mut random = fastrand::Rng::with_seed(9);
+    let mut random = draws(9);
     for length in [1, 100, 4096, 100_000] {
         let bytes: Vec<u8> = (0..length).map(|_| random.u8(..)).collect();
         let (left, opened) = survive(&bytes);

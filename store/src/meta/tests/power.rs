@@ -3,6 +3,7 @@
 use super::super::{Filter, Meta, Opened, State, StateChange};
 use super::memory::{Memory, Op, apply};
 use super::{file, publisher, rejected, small};
+use crate::chance::draws;
 
 /// The smallest part that a disk writes whole.
 const SECTOR: usize = 512;
@@ -74,7 +75,7 @@ fn no_acknowledged_commit_is_gone_at_any_sync_point() {
     const STEPS: u64 = 25;
     let (log, acknowledged) = recorded(STEPS);
     let syncs: Vec<usize> = log.iter().enumerate().filter(|(_, op)| matches!(op, Op::Sync)).map(|(at, _)| at).collect();
-    let mut random = fastrand::Rng::with_seed(7);
+    let mut random = draws(7);
     let made = log.iter().position(|op| matches!(op, Op::Replace)).unwrap();
     let mut synced = Vec::new();
     let mut done = 0;
@@ -106,7 +107,7 @@ fn no_acknowledged_commit_is_gone_at_any_sync_point() {
 #[test]
 fn a_disk_that_lies_about_syncs_still_opens_and_goes_on() {
     let (log, _) = recorded(12);
-    let mut random = fastrand::Rng::with_seed(11);
+    let mut random = draws(11);
     let made = log.iter().position(|op| matches!(op, Op::Replace)).unwrap();
     let mut damaged = 0;
     for _ in 0..150 {
