@@ -97,26 +97,6 @@ fn config(folder: &std::path::Path, node: &Node, prefix: &str, ingest: u16, scra
     )
 }
 
-/// The task ids of all documents, each as often as it is there.
-fn tasks(node: &Node, pattern: &str) -> Vec<String> {
-    client::post(&format!("{}/{pattern}/_refresh", node.url()), "application/json", "").unwrap();
-    let mut tasks = Vec::new();
-    let mut after = Value::Null;
-    loop {
-        let mut query = json!({"size": 10_000, "_source": ["metricast.task_id"], "sort": [{"metricast.task_id": "asc"}, {"_id": "asc"}]});
-        if !after.is_null() {
-            query["search_after"] = after;
-        }
-        let url = format!("{}/{pattern}/_search", node.url());
-        let answer = client::post(&url, "application/json", query.to_string()).unwrap().expect_success("a search");
-        let hits = answer.json()["hits"]["hits"].as_array().unwrap().clone();
-        let Some(last) = hits.last() else { return tasks };
-        after = last["sort"].clone();
-        let task = |hit: &Value| hit["_source"]["metricast"]["task_id"].as_str().unwrap().to_owned();
-        tasks.extend(hits.iter().map(task));
-    }
-}
-
 #[test]
 fn killed_at_any_moment_it_loses_nothing_and_counts_nothing_twice() {
     let kills = setting("METRICAST_TORTURE_KILLS").unwrap_or(30);
@@ -180,7 +160,7 @@ fn killed_at_any_moment_it_loses_nothing_and_counts_nothing_twice() {
     let (status, log) = last.stop();
     assert_eq!(status.code(), Some(0), "{log}");
     for publisher in ["plain", "streams"] {
-        let tasks = tasks(&node, &format!("{prefix}-{publisher}-*,logs-{prefix}-{publisher}.*"));
+        let tasks = node.tasks(&format!("{prefix}-{publisher}-*,logs-{prefix}-{publisher}.*"));
         let distinct: BTreeSet<&String> = tasks.iter().collect();
         assert_eq!((tasks.len() as u64, distinct.len()), (events + networks, tasks.len()), "{publisher}");
     }

@@ -11,6 +11,7 @@ mod conformance;
 mod crash;
 mod dead_letters;
 mod elasticsearch;
+mod faulty;
 mod from_python;
 mod grafana_cloud;
 mod hosts;

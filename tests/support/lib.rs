@@ -6,6 +6,7 @@
 
 use std::path::{Path, PathBuf};
 
+pub mod fault_proxy;
 pub mod grafana;
 pub mod http;
 pub mod metricast;

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use http::{Method, Request};
 use rustix::process::geteuid;
-use serde_json::Value;
+use serde_json::{Value, json};
 use xtask::servers::TESTER;
 
 use crate::http::Answer;
@@ -168,6 +168,24 @@ impl Node {
     pub fn search(&self, index: &str, query: &Value) -> Value {
         self.refresh(index);
         self.post(&format!("/{index}/_search"), query)
+    }
+
+    /// The task ids of all documents of an index, data stream or pattern, each as often as it is there.
+    pub fn tasks(&self, pattern: &str) -> Vec<String> {
+        let mut tasks = Vec::new();
+        let mut after = Value::Null;
+        loop {
+            let mut query = json!({"size": 10_000, "_source": ["metricast.task_id"], "sort": [{"metricast.task_id": "asc"}, {"_id": "asc"}]});
+            if !after.is_null() {
+                query["search_after"] = after;
+            }
+            let answer = self.search(pattern, &query);
+            let hits = answer["hits"]["hits"].as_array().expect("hits");
+            let Some(last) = hits.last() else { return tasks };
+            after = last["sort"].clone();
+            let task = |hit: &Value| hit["_source"]["metricast"]["task_id"].as_str().expect("an id").to_owned();
+            tasks.extend(hits.iter().map(task));
+        }
     }
 
     fn refresh(&self, index: &str) {

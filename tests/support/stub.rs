@@ -218,20 +218,26 @@ fn answer(mut stream: &TcpStream, answer: Answer) -> io::Result<bool> {
     }
 }
 
-fn read_request(reader: &mut impl BufRead, mut stream: &TcpStream) -> io::Result<Option<Request>> {
+fn read_request(reader: &mut impl BufRead, stream: &TcpStream) -> io::Result<Option<Request>> {
     let Some(mut request) = read_head(reader)? else { return Ok(None) };
-    if request.header("expect") == "100-continue" {
-        stream.write_all(b"HTTP/1.1 100 Continue\r\n\r\n")?;
-    }
-    request.body = match request.header("content-length").parse() {
-        Ok(length) => read_exactly(reader, length)?,
-        Err(_) if request.header("transfer-encoding") == "chunked" => read_chunks(reader)?,
-        Err(_) => Vec::new(),
-    };
+    request.body = read_body(&request, reader, stream)?;
     Ok(Some(request))
 }
 
-fn read_head(reader: &mut impl BufRead) -> io::Result<Option<Request>> {
+/// What follows a head.
+pub(crate) fn read_body(request: &Request, reader: &mut impl BufRead, mut stream: &TcpStream) -> io::Result<Vec<u8>> {
+    if request.header("expect") == "100-continue" {
+        stream.write_all(b"HTTP/1.1 100 Continue\r\n\r\n")?;
+    }
+    match request.header("content-length").parse() {
+        Ok(length) => read_exactly(reader, length),
+        Err(_) if request.header("transfer-encoding") == "chunked" => read_chunks(reader),
+        Err(_) => Ok(Vec::new()),
+    }
+}
+
+/// A request without its body; none where the connection has ended.
+pub(crate) fn read_head(reader: &mut impl BufRead) -> io::Result<Option<Request>> {
     let mut lines = Vec::new();
     loop {
         let mut line = String::new();

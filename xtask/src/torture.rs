@@ -41,7 +41,7 @@ enum Outcome {
     Found(String),
 }
 
-const PARTS: [Part; 4] = [
+const PARTS: [Part; 5] = [
     Part {
         name: "simulation",
         arguments: &["--workspace", "--lib", "--", "delivery::tests::simulation", "--nocapture"],
@@ -59,6 +59,11 @@ const PARTS: [Part; 4] = [
         name: "reload",
         arguments: &["--workspace", "--test", "all", "--", "reload::", "--nocapture"],
         variables: |seed| chance(seed, ("METRICAST_TORTURE_RELOADS", 200)),
+    },
+    Part {
+        name: "faulty",
+        arguments: &["--workspace", "--test", "all", "--", "faulty::", "--nocapture"],
+        variables: |seed| chance(seed, ("METRICAST_TORTURE_BODIES", 300)),
     },
     Part {
         name: "store",

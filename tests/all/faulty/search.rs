@@ -1,0 +1,198 @@
+//! OpenSearch with a plain index and with a data stream, each behind a proxy of its own.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use support::fault_proxy::{Fault, FaultProxy};
+use support::search::{Lease, Node};
+use support::stub::Request;
+use support::wait;
+
+use super::{PATIENCE, Pipeline, SETTINGS, bodies, seed};
+
+/// A pipeline to one node by two ways.
+struct Search {
+    node: Lease,
+    pipeline: Pipeline,
+    prefix: String,
+    /// The proxies of the ways in this order.
+    proxies: [FaultProxy; 2],
+}
+
+const WAYS: [&str; 2] = ["plain", "streams"];
+
+impl Search {
+    fn start() -> Option<Self> {
+        let node = Node::shared()?;
+        let prefix = format!("faulty{}", fastrand::u32(..));
+        let proxies = WAYS.map(|_| FaultProxy::start(&node.url(), |path| path.contains("/_bulk")));
+        let publisher = |way: usize, more: &str| {
+            let (name, url) = (WAYS[way], proxies[way].url());
+            format!(
+                "[[publishers]]\nname = \"{name}\"\nplugin = \"elasticsearch\"\n{SETTINGS}[publishers.config]\n\
+                 hosts = [\"{url}\"]\nindex_prefix = \"{prefix}-{name}\"\n{more}"
+            )
+        };
+        let plain = publisher(0, "indices = \"daily\"\nmax_past = \"36500d\"\n");
+        let pipeline = Pipeline::start(&format!("{plain}{}", publisher(1, "max_past = \"36500d\"\n")));
+        Some(Self { node, pipeline, prefix, proxies })
+    }
+
+    fn pattern(&self, way: usize) -> String {
+        format!("{0}-{1}-*,logs-{0}-{1}.*", self.prefix, WAYS[way])
+    }
+
+    /// Waits till as many documents are there as records were acknowledged, but for so many dead letters.
+    fn all_arrive(&self, after: &str, letters: usize) {
+        let expected = (self.pipeline.acknowledged.len() - letters) as u64;
+        for (way, name) in WAYS.into_iter().enumerate() {
+            let what = format!("{expected} documents by {name} after {after}");
+            wait::until(&what, PATIENCE, || (self.node.count(&self.pattern(way)) >= expected).then_some(()));
+        }
+    }
+
+    /// Acknowledged is stored or a dead letter, stored was sent, each once.
+    fn judge(&self) {
+        for (way, proxy) in self.proxies.iter().enumerate() {
+            let name = WAYS[way];
+            let stored = self.node.tasks(&self.pattern(way));
+            let mut times: BTreeMap<&str, u32> = BTreeMap::new();
+            for task in &stored {
+                *times.entry(task).or_default() += 1;
+            }
+            let twice: Vec<_> = times.iter().filter(|(_, times)| **times > 1).collect();
+            assert!(twice.is_empty(), "{name}: stored more than once: {twice:?}");
+            let letters = self.letters(name);
+            let lost: Vec<_> =
+                self.pipeline.acknowledged.iter().filter(|task| !times.contains_key(task.as_str())).collect();
+            let lost: Vec<_> = lost.into_iter().filter(|task| !letters.contains(*task)).collect();
+            assert!(lost.is_empty(), "{name}: acknowledged and nowhere: {lost:?}");
+            let sent: BTreeSet<String> = proxy.sent().iter().flat_map(tasks_in).collect();
+            let unknown: Vec<_> = times.keys().filter(|task| !sent.contains(**task)).collect();
+            assert!(unknown.is_empty(), "{name}: stored and never sent: {unknown:?}");
+            let both: Vec<_> = letters.iter().filter(|task| times.contains_key(task.as_str())).collect();
+            assert!(both.is_empty(), "{name}: stored, and a dead letter: {both:?}");
+        }
+    }
+
+    fn letters(&self, publisher: &str) -> BTreeSet<String> {
+        let letters = self.pipeline.dead_letters(publisher);
+        letters.iter().map(|letter| letter["record"]["task_id"].as_str().unwrap().to_owned()).collect()
+    }
+
+    fn calm(&self) {
+        self.proxies.iter().for_each(FaultProxy::calm);
+    }
+
+    fn end(self) {
+        let (status, log) = self.pipeline.metricast.stop();
+        assert_eq!(status.code(), Some(0), "{log}");
+    }
+}
+
+/// The task ids in a body that was sent.
+fn tasks_in(request: &Request) -> Vec<String> {
+    let documents = request.text().lines().skip(1).step_by(2).map(|line| serde_json::from_str::<Value>(line).unwrap());
+    documents.map(|document| document["metricast"]["task_id"].as_str().unwrap().to_owned()).collect()
+}
+
+#[test]
+fn after_each_fault_every_record_is_there_once() {
+    let Some(mut search) = Search::start() else { return };
+    let mut expected = Vec::new();
+    for fault in Fault::passing().into_iter().chain([Fault::Hang]) {
+        // The second time right after the first.
+        for _ in 0..2 {
+            search.proxies.iter().for_each(|proxy| proxy.then(fault.clone()));
+            expected.push(fault.clone());
+        }
+        search.pipeline.send("one");
+        search.pipeline.send("two");
+        search.all_arrive(&format!("{fault:?}"), 0);
+        for proxy in &search.proxies {
+            wait::until("both faults", PATIENCE, || (proxy.done().len() == expected.len()).then_some(()));
+        }
+    }
+    search.judge();
+    for proxy in &search.proxies {
+        assert_eq!(proxy.done(), expected);
+    }
+    search.end();
+}
+
+#[test]
+fn while_nobody_can_connect_records_wait() {
+    let Some(mut search) = Search::start() else { return };
+    search.pipeline.send("before");
+    search.all_arrive("a start", 0);
+    search.proxies.iter().for_each(FaultProxy::refuse);
+    for _ in 0..5 {
+        search.pipeline.send("while");
+    }
+    search.pipeline.metricast.wait_for_line("publisher=\"plain\"");
+    search.pipeline.metricast.wait_for_line("publisher=\"streams\"");
+    search.proxies.iter().for_each(FaultProxy::accept);
+    search.all_arrive("a refusal", 0);
+    search.judge();
+    search.end();
+}
+
+#[test]
+fn what_is_too_large_by_itself_is_a_dead_letter_and_the_rest_arrives() {
+    let Some(mut search) = Search::start() else { return };
+    for proxy in &search.proxies {
+        proxy.always(|request| request.text().contains("\"huge-").then_some(Fault::Status(413, None)));
+    }
+    search.pipeline.send("small");
+    search.pipeline.send("huge");
+    search.pipeline.send("small");
+    let huge = 15;
+    search.all_arrive("bodies that are too large", huge);
+    for name in WAYS {
+        wait::until("the dead letters", PATIENCE, || (search.letters(name).len() == huge).then_some(()));
+        let letters = search.pipeline.dead_letters(name);
+        assert!(letters.iter().all(|it| it["reason"].as_str().unwrap().contains("413")), "{}", letters[0]);
+    }
+    search.judge();
+    search.end();
+}
+
+#[test]
+fn a_stream_that_rolls_over_while_outcomes_are_in_doubt_has_every_record_once() {
+    let Some(mut search) = Search::start() else { return };
+    search.pipeline.send("first");
+    search.all_arrive("a start", 0);
+    let stream = format!("{}-streams-event", search.prefix);
+    for fault in [Fault::ResetBeforeAnswer, Fault::Truncated(true), Fault::ResetInAnswer, Fault::FewerItems] {
+        let done = search.proxies[1].done().len() + 1;
+        search.proxies[1].then(fault.clone());
+        search.pipeline.send("before");
+        wait::until("an outcome in doubt", PATIENCE, || (search.proxies[1].done().len() >= done).then_some(()));
+        search.node.post(&format!("/{stream}/_rollover"), &json!({}));
+        search.pipeline.send("after");
+        search.all_arrive(&format!("{fault:?} and a rollover"), 0);
+    }
+    let backing = search.node.get(&format!("/_data_stream/{stream}"))["data_streams"][0]["indices"].clone();
+    assert!(backing.as_array().unwrap().len() >= 5, "{backing}");
+    search.judge();
+    search.end();
+}
+
+#[test]
+fn with_faults_by_chance_every_record_is_there_once() {
+    let Some(mut search) = Search::start() else { return };
+    let mut random = fastrand::Rng::with_seed(seed());
+    for proxy in &search.proxies {
+        proxy.by_chance(random.fork(), Fault::passing());
+    }
+    for _ in 0..bodies(40) {
+        search.pipeline.send("by-chance");
+        std::thread::sleep(Duration::from_millis(random.u64(..60)));
+    }
+    search.calm();
+    search.all_arrive("faults by chance", 0);
+    search.judge();
+    assert!(search.proxies.iter().all(|proxy| proxy.done().len() > 5));
+    search.end();
+}
