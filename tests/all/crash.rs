@@ -164,7 +164,7 @@ fn killed_at_any_moment_it_loses_nothing_and_counts_nothing_twice() {
     }
     let patterns = ["plain", "streams"].map(|publisher| format!("{prefix}-{publisher}-*,logs-{prefix}-{publisher}.*"));
     for pattern in &patterns {
-        let all = || (tasks(&node, pattern).len() as u64 >= events + networks).then_some(());
+        let all = || (node.tasks(pattern).len() as u64 >= events + networks).then_some(());
         wait::until("all documents", PATIENCE, all);
     }
     // What counts twice may come after what completes a sum: two scrapes later it would be seen.
@@ -178,7 +178,7 @@ fn killed_at_any_moment_it_loses_nothing_and_counts_nothing_twice() {
     let (status, log) = last.stop();
     assert_eq!(status.code(), Some(0), "{log}");
     for pattern in &patterns {
-        let tasks = tasks(&node, pattern);
+        let tasks = node.tasks(pattern);
         let distinct: BTreeSet<&String> = tasks.iter().collect();
         assert_eq!((tasks.len() as u64, distinct.len()), (events + networks, tasks.len()), "{pattern}");
     }
