@@ -26,7 +26,8 @@ use tokio::runtime::Handle;
 
 pub use filter::{Filter, Kind};
 pub use lines::{Damage, Group, Letter, Line, Record, Summary};
-pub(crate) use verify::verify_folder;
+pub(crate) use records::records_without_database;
+pub(crate) use verify::{ABSENT, not_a_database, verify_folder};
 
 use crate::queue::note::Note;
 use crate::queue::remembered::NOTES;

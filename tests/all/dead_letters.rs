@@ -1,6 +1,8 @@
 //! What publishers did not take, through the program: kept, looked at, delivered again, written out; and whether the
 //! folder that has it is whole.
 
+mod kinds;
+
 use std::fs;
 use std::io::{Read as _, Write as _};
 use std::path::PathBuf;
@@ -275,6 +277,33 @@ fn a_flipped_bit_is_found_and_named() {
     assert!(damaged.out.contains("; the record at offset 1 is lost\n2 records in 2 writes"), "{}", damaged.out);
     let exported = setup.command("queue export", &["-"]);
     assert_eq!((exported.code, exported.out.lines().count()), (1, 2), "{}", exported.err);
+}
+
+#[test]
+fn without_its_database_the_log_is_written_out_all_the_same() {
+    let setup = Setup::new(&format!("[[publishers]]\nplugin = \"prometheus\"\nconfig.port = {}\n", ports::free()));
+    let running = setup.run();
+    for index in 0..3 {
+        assert_eq!(setup.post(&record("e", index)).status, 200);
+    }
+    drop(running);
+    let database = setup.path("queue/meta.redb");
+    let exported = |what: &str| {
+        let done = setup.command("queue export", &["-"]);
+        assert_eq!((done.code, done.out.lines().count()), (1, 3), "{}", done.err);
+        assert_eq!(done.err, format!("error: meta.redb: {what}\n"));
+        let range = setup.command("queue export", &["--from", "1", "--to", "2", "-"]);
+        assert_eq!((range.code, range.out.lines().count()), (1, 1), "{}", range.err);
+        let one = setup.command("queue export", &["--publisher", "prometheus", "-"]);
+        assert_eq!((one.code, one.out.as_str()), (2, ""), "nobody knows what it has answered for: {}", one.err);
+    };
+    fs::remove_file(&database).unwrap();
+    exported("it is not there");
+    fs::write(&database, b"rubbish").unwrap();
+    let done = setup.command("queue export", &["-"]);
+    assert_eq!((done.code, done.out.lines().count()), (1, 3), "{}", done.err);
+    assert!(done.err.starts_with("error: meta.redb: it cannot be read as a database: "), "{}", done.err);
+    assert_eq!(fs::read(&database).unwrap(), b"rubbish", "it is only looked at");
 }
 
 #[test]

@@ -21,7 +21,7 @@ pub mod tls;
 pub mod victoria_metrics;
 pub mod wait;
 
-pub use skip::require;
+pub use skip::{require, skipped};
 pub use xtask::servers::{Host, Server};
 
 /// A file of `tests/data`.

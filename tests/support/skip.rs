@@ -25,11 +25,15 @@ pub fn require(server: Server) -> Option<PathBuf> {
     };
     let ci = env::var_os("CI").is_some_and(|value| value == "true");
     assert!(!ci || server.is_optional(), "CI must not skip this: {lack}");
-    note(&lack);
+    skipped(&lack);
     None
 }
 
-fn note(lack: &str) {
+/// Puts on record that the test lacks something of the machine, which is no server, and returns for it.
+///
+/// # Panics
+/// Where the record cannot be written.
+pub fn skipped(lack: &str) {
     let test = thread::current().name().unwrap_or("a test").to_owned();
     eprintln!("skipped: {test}: {lack}");
     let Some(path) = env::var_os(SKIPS) else { return };

@@ -19,7 +19,10 @@ use serde::Serialize;
 use super::exit::Broken;
 use super::start;
 use crate::config;
-use crate::inquiry::{Desk, InquiryError, Line, Question, Summary, service, verify_folder};
+use crate::inquiry::{
+    ABSENT, Desk, InquiryError, Line, Question, Summary, not_a_database, records_without_database, service,
+    verify_folder,
+};
 use crate::queue::store::{Options, Store};
 
 /// Connecting to this machine takes no longer.
@@ -122,6 +125,11 @@ fn here(folder: &Path, question: &Question, hear: &mut dyn FnMut(Line) -> bool) 
             let _ = verify_folder(folder, &mut tell);
         }
         Question::Retry { .. } => retry_here(folder, question, &mut tell)?,
+        Question::Records { from, to, publisher: None } if let Some(missing) = missing_database(folder)? => {
+            let _held = Store::hold(folder)?;
+            let range = from.unwrap_or(0)..to.unwrap_or(u64::MAX);
+            let _ = records_without_database(folder, range, missing, &mut tell);
+        }
         _ => {
             let Some(desk) = Desk::look(folder)? else { bail!(unfit(folder, "gone")) };
             let _ = desk.answer(question, &mut tell);
@@ -150,6 +158,16 @@ fn retry_here(
     let _ = desk.answer(question, tell);
     runtime.block_on(queue.end());
     Ok(())
+}
+
+/// What is wrong with a database that nothing can be read from; the log can be read without it.
+fn missing_database(folder: &Path) -> Result<Option<String>, MetaError> {
+    match Looking::open(folder).and_then(|meta| meta.map(|meta| meta.check()).transpose()) {
+        Ok(Some(_)) => Ok(None),
+        Ok(None) => Ok(Some(ABSENT.to_owned())),
+        Err(MetaError::Damaged { detail, .. }) => Ok(Some(not_a_database(&detail))),
+        Err(error) => Err(error),
+    }
 }
 
 fn unfit(folder: &Path, how: &str) -> String {

@@ -2,15 +2,16 @@
 
 use std::collections::BTreeSet;
 use std::ops::Range;
+use std::path::Path;
 
 use metricast_records::time::rfc3339;
 use metricast_records::{Batch, dictionary};
-use metricast_store::log::{Epoch, Found, Frame};
+use metricast_store::log::{self, Epoch, Found, Frame, Log, Reader};
 use serde_json::value::RawValue;
 
 use super::lines::{Damage, Line, Record, Summary};
-use super::verify::of_log;
-use super::{Desk, InquiryError, Tell};
+use super::verify::{DATABASE, of_log};
+use super::{Desk, InquiryError, Tell, finish};
 use crate::queue::note::Note;
 
 /// Whose records are wanted, and which of them it has no need of.
@@ -39,23 +40,44 @@ impl Desk {
         }
         range.end = range.end.min(self.end());
         let wanted = Wanted { publisher, skipped, range };
+        let reader = self.read_from(wanted.range.start)?;
+        wanted.all(reader, tell)
+    }
+}
+
+/// All records of a folder that nobody has open and whose database is of no use, which is told by `missing`.
+///
+/// # Errors
+/// Only that nobody listens any more.
+pub(crate) fn records_without_database(
+    folder: &Path,
+    range: Range<u64>,
+    missing: String,
+    tell: &mut Tell<'_>,
+) -> Result<(), InquiryError> {
+    tell(Line::Damage(Damage { file: DATABASE.to_owned(), byte: None, offsets: None, what: missing }))?;
+    let wanted = Wanted { publisher: None, skipped: BTreeSet::new(), range };
+    let read = Log::look(&log::Folder::new(folder.join("log"))).map_err(InquiryError::from);
+    let answered = read.and_then(|reader| wanted.all(reader, tell));
+    finish(answered, tell)
+}
+
+impl Wanted<'_> {
+    fn all(&self, mut reader: Reader<log::Folder>, tell: &mut Tell<'_>) -> Result<Summary, InquiryError> {
         let mut summary = Summary::default();
-        let mut reader = self.read_from(wanted.range.start)?;
         while let Some(found) = reader.read()? {
             match found {
-                Found::Damage(damage) if damage.offsets.start >= wanted.range.end => break,
-                Found::Damage(damage) if damage.offsets.end <= wanted.range.start => {}
+                Found::Damage(damage) if damage.offsets.start >= self.range.end => break,
+                Found::Damage(damage) if damage.offsets.end <= self.range.start => {}
                 Found::Damage(damage) => tell(Line::Damage(of_log(&damage)))?,
-                Found::Frame(frame) if frame.first >= wanted.range.end => break,
-                Found::Frame(frame) if frame.next <= wanted.range.start => {}
-                Found::Frame(frame) => wanted.frame(&frame, &mut summary, tell)?,
+                Found::Frame(frame) if frame.first >= self.range.end => break,
+                Found::Frame(frame) if frame.next <= self.range.start => {}
+                Found::Frame(frame) => self.frame(&frame, &mut summary, tell)?,
             }
         }
         Ok(summary)
     }
-}
 
-impl Wanted<'_> {
     fn frame(&self, frame: &Frame, summary: &mut Summary, tell: &mut Tell<'_>) -> Result<(), InquiryError> {
         let note = Note::read(frame.note());
         let count = frame.next - frame.first;

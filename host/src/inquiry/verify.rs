@@ -11,7 +11,7 @@ use super::lines::{Damage, Line, Summary};
 use super::records::unreadable;
 use super::{Desk, InquiryError, Tell, finish};
 
-const DATABASE: &str = "meta.redb";
+pub(super) const DATABASE: &str = "meta.redb";
 
 impl Desk {
     pub(super) fn verify(&self, tell: &mut Tell<'_>) -> Result<Summary, InquiryError> {
@@ -46,12 +46,20 @@ fn look(folder: &Path, tell: &mut Tell<'_>) -> Result<Summary, InquiryError> {
     }
     let unreadable = match Looking::open(folder).and_then(|meta| meta.map(|meta| meta.check()).transpose()) {
         Ok(Some(checked)) => return database(checked, &mut summary, tell).map(|()| summary),
-        Ok(None) => "it is not there".to_owned(),
-        Err(MetaError::Damaged { detail, .. }) => format!("it cannot be read as a database: {detail}"),
+        Ok(None) => ABSENT.to_owned(),
+        Err(MetaError::Damaged { detail, .. }) => not_a_database(&detail),
         Err(error) => return Err(error.into()),
     };
     tell(Line::Damage(Damage { file: DATABASE.to_owned(), byte: None, offsets: None, what: unreadable }))?;
     Ok(summary)
+}
+
+/// What is told of a database that is gone.
+pub(crate) const ABSENT: &str = "it is not there";
+
+/// What is told of one that cannot be opened.
+pub(crate) fn not_a_database(detail: &str) -> String {
+    format!("it cannot be read as a database: {detail}")
 }
 
 fn frames(

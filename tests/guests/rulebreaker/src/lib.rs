@@ -22,6 +22,9 @@ const VERSION: u32 = 1;
 /// The state begins with it.
 const MAGIC: [u8; 4] = *b"rule";
 
+/// What a record says that the plugin breaks on, by one of its rules.
+const POISON: &[u8] = b"break me";
+
 struct Rulebreaker;
 
 struct Open {
@@ -199,6 +202,8 @@ fn restored(saved: &Saved) -> Result<(u64, u64), PublishError> {
 
 /// Refuses, by the rule that is broken, what should be taken.
 fn refuse(batch: &Batch) -> Result<(), PublishError> {
+    let is_poison = breaks("no-trap (record)") && batch.text.windows(POISON.len()).any(|text| text == POISON);
+    assert!(!is_poison, "as the record says");
     let refused = match batch.offsets.len() {
         0 if breaks("empty-batch") => return Err(PublishError::Rejected("nothing in it".to_owned())),
         many if many > 5_000 => breaks("large-batch"),
