@@ -9,19 +9,23 @@ pub enum RetryAfter {
     Unsaid,
     /// In so many seconds.
     Seconds(u32),
-    /// At the time that it will be in so many seconds, as an HTTP date: up to a second less.
+    /// At the time that it will be in so many seconds, as an HTTP date.
     Date(u32),
 }
 
 impl RetryAfter {
-    /// The header's value at this moment.
-    pub(super) fn header(self) -> Option<String> {
+    /// The headers at this moment. A date comes with the `Date` that it is after: who has no clock of the server's own
+    /// counts from there.
+    pub(super) fn headers(self) -> Vec<(String, String)> {
+        let header = |name: &str, value: String| (name.to_owned(), value);
         match self {
-            Self::Unsaid => None,
-            Self::Seconds(seconds) => Some(seconds.to_string()),
+            Self::Unsaid => Vec::new(),
+            Self::Seconds(seconds) => vec![header("retry-after", seconds.to_string())],
             Self::Date(seconds) => {
-                let time = Duration::from_secs_f64(metricast::clock::now() + f64::from(seconds));
-                Some(httpdate::fmt_http_date(UNIX_EPOCH + time))
+                let now = UNIX_EPOCH + Duration::from_secs_f64(metricast::clock::now());
+                let then = now + Duration::from_secs(u64::from(seconds));
+                let date = httpdate::fmt_http_date;
+                vec![header("date", date(now)), header("retry-after", date(then))]
             }
         }
     }
