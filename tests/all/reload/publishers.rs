@@ -6,7 +6,7 @@ use std::net::TcpListener;
 use std::time::{Duration, Instant};
 
 use serde_json::json;
-use support::fault_proxy::{Fault, FaultProxy};
+use support::fault_proxy::{Fault, FaultProxy, RetryAfter};
 use support::metricast::Metricast;
 use support::search::{Lease, Node};
 use support::{http as client, ports, wait};
@@ -115,7 +115,9 @@ fn a_backend_that_is_away_does_not_stand_in_the_way_of_a_change() {
 fn a_secret_in_a_file_that_is_put_right_is_used_at_once_and_others_go_on_untouched() {
     let Some(mut search) = Search::new() else { return };
     let right = client::basic("metricast", "right");
-    search.proxy.always(move |request| (request.header("authorization") != right).then_some(Fault::Status(401, None)));
+    search.proxy.always(move |request| {
+        (request.header("authorization") != right).then_some(Fault::Status(401, RetryAfter::Unsaid))
+    });
     let secret = search.setup.folder.path().join("password");
     fs::write(&secret, "right").unwrap();
     let settings = format!("basic = {{ basic = {{ user = \"metricast\", secret = \"file:{}\" }} }}", secret.display());
@@ -127,7 +129,9 @@ fn a_secret_in_a_file_that_is_put_right_is_used_at_once_and_others_go_on_untouch
     search.send();
     search.all_arrive("a wrong secret that was not taken");
     let newer = client::basic("metricast", "newer");
-    search.proxy.always(move |request| (request.header("authorization") != newer).then_some(Fault::Status(401, None)));
+    search.proxy.always(move |request| {
+        (request.header("authorization") != newer).then_some(Fault::Status(401, RetryAfter::Unsaid))
+    });
     search.send();
     running.wait_for_line("its records wait till this is put right");
     replace(&secret, b"newer");

@@ -182,7 +182,7 @@ impl Actor {
             world.expect(record.offset < durable, || format!("{}: {} is not synced", plan.name, record.offset));
             if !self.is_stateful() {
                 let place = (batch.epoch().to_owned(), record.offset);
-                world.hand(&plan.name, place, self.company.0.life, batch.redelivered());
+                world.hand(&plan.name, &place, self.company.0.life, batch.redelivered());
             }
         }
         world.expect(batch.len() <= plan.max_records, || format!("{}: {} records", plan.name, batch.len()));

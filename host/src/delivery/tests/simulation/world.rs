@@ -88,7 +88,7 @@ impl World {
     }
 
     /// A plugin without state is handed a record: one of an earlier life comes with a mark.
-    pub(super) fn hand(&self, publisher: &str, place: Place, life: u32, is_marked: bool) {
+    pub(super) fn hand(&self, publisher: &str, place: &Place, life: u32, is_marked: bool) {
         let mut inside = self.lock();
         let Some(backend) = inside.backends.get_mut(publisher) else { return };
         let before = *backend.handed.entry(place.clone()).or_insert(life);
