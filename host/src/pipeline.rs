@@ -77,6 +77,9 @@ pub enum StartError {
     /// The queue's folder.
     #[error(transparent)]
     Queue(#[from] StoreError),
+    /// It was to end before it was known whether it can be done.
+    #[error("metricast is stopping")]
+    Stopping,
 }
 
 /// What is wrong with a publisher.

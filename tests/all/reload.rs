@@ -3,6 +3,8 @@
 //!
 //! `METRICAST_TORTURE_RELOADS` says how often (50), `METRICAST_TORTURE_SEED` repeats a run.
 
+mod publishers;
+
 use std::collections::BTreeMap;
 use std::env;
 use std::fs;

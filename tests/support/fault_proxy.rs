@@ -3,82 +3,43 @@
 //! Requests of a kind that a test names meet the faults, in the order in which they were asked for or by chance; all
 //! others pass. What was sent is kept, whether it arrived or not.
 
+mod fault;
+mod wire;
+
 use std::collections::VecDeque;
 use std::io::{self, BufReader, Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
-use std::time::{Duration, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
-use rustix::net::sockopt::set_socket_linger;
-use serde_json::{Value, json};
+use serde_json::json;
 
-use crate::http as client;
 use crate::stub::{Request, read_body, read_head};
+
+pub use fault::{Fault, RetryAfter};
+use wire::{Passed, Slow, reset};
 
 /// Who waits for something that only the end of the proxy brings looks this often.
 const LOOK: Duration = Duration::from_millis(5);
 
-/// What happens to one request.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Fault {
-    /// It is read, and never answered.
-    Hang,
-    /// It arrives, and its answer comes a byte at a time with such a pause.
-    SlowAnswer(Duration),
-    /// It is read a piece at a time with such a pause, then arrives.
-    SlowRequest(Duration),
-    /// The connection is reset in the middle of its body.
-    ResetInRequest,
-    /// It arrives, and the connection is reset before the answer.
-    ResetBeforeAnswer,
-    /// It arrives, and the connection is reset in the middle of the answer.
-    ResetInAnswer,
-    /// It does not arrive, and the answer is this status, with this `Retry-After`.
-    Status(u16, Option<String>),
-    /// The answer is a success that is no JSON; whether it arrived.
-    Malformed(bool),
-    /// The answer ends before its length; whether it arrived.
-    Truncated(bool),
-    /// It arrives, and the answer of a `_bulk` lacks its last item.
-    FewerItems,
-    /// It arrives, and the answer of a `_bulk` has its last item twice.
-    MoreItems,
-    /// It does not arrive, and the answer says that all of a `_bulk` went well but has no item.
-    NoItems,
+/// A request that came.
+#[derive(Clone, Debug)]
+pub struct Sent {
+    /// The request.
+    pub request: Request,
+    /// When it was read.
+    pub at: Instant,
+    /// What happened to it.
+    pub fault: Option<Fault>,
 }
 
-impl Fault {
-    /// What comes after it is as it was before it.
-    pub fn passing() -> Vec<Self> {
-        let slow = Duration::from_millis(1);
-        vec![
-            Self::SlowAnswer(slow),
-            Self::SlowRequest(slow),
-            Self::ResetInRequest,
-            Self::ResetBeforeAnswer,
-            Self::ResetInAnswer,
-            Self::Status(429, None),
-            Self::Status(429, Some("1".to_owned())),
-            Self::Status(503, None),
-            Self::Status(503, Some(in_a_second())),
-            Self::Status(413, None),
-            Self::Malformed(false),
-            Self::Malformed(true),
-            Self::Truncated(false),
-            Self::Truncated(true),
-            Self::FewerItems,
-            Self::MoreItems,
-            Self::NoItems,
-        ]
+impl Sent {
+    /// Whether it got to the server.
+    pub fn arrived(&self) -> bool {
+        self.fault.is_none_or(Fault::arrives)
     }
-}
-
-/// As an HTTP date.
-fn in_a_second() -> String {
-    let time = Duration::from_secs_f64(metricast::clock::now() + 1.0);
-    httpdate::fmt_http_date(UNIX_EPOCH + time)
 }
 
 type Kind = dyn Fn(&str) -> bool + Send + Sync;
@@ -89,7 +50,7 @@ struct Script {
     next: VecDeque<Fault>,
     by_chance: Option<(fastrand::Rng, Vec<Fault>)>,
     always: Option<Box<Always>>,
-    sent: Vec<Request>,
+    sent: Vec<Sent>,
     done: Vec<Fault>,
 }
 
@@ -169,8 +130,8 @@ impl FaultProxy {
         self.listen(TcpListener::bind(self.address).expect("its port is still free"));
     }
 
-    /// All requests of the kind that faults are for, whether they arrived or not.
-    pub fn sent(&self) -> Vec<Request> {
+    /// All requests of the kind that faults are for that were read to their end.
+    pub fn sent(&self) -> Vec<Sent> {
         self.script().sent.clone()
     }
 
@@ -233,7 +194,7 @@ impl Shared {
                 _ => request.body = read_body(&request, &mut reader, stream)?,
             }
             let fault = early.or_else(|| self.always(&request));
-            lock(&self.script).sent.push(request.clone());
+            lock(&self.script).sent.push(Sent { request: request.clone(), at: Instant::now(), fault });
             if !self.answer(stream, &request, fault)? {
                 return Ok(());
             }
@@ -248,164 +209,77 @@ impl Shared {
             && let Some((random, faults)) = &mut script.by_chance
             && random.u8(..3) == 0
         {
-            next = Some(faults[random.usize(..faults.len())].clone());
+            next = Some(faults[random.usize(..faults.len())]);
         }
-        script.done.extend(next.clone());
+        script.done.extend(next);
         next
     }
 
     fn always(&self, request: &Request) -> Option<Fault> {
         let mut script = lock(&self.script);
         let fault = script.always.as_ref().and_then(|always| always(request));
-        script.done.extend(fault.clone());
+        script.done.extend(fault);
         fault
     }
 
     /// Says whether the connection stays open.
     fn answer(&self, mut stream: &TcpStream, request: &Request, fault: Option<Fault>) -> io::Result<bool> {
+        let arrives = fault.is_none_or(Fault::arrives);
+        let passed = if arrives { self.pass(request)? } else { Passed::made_up() };
         match fault {
-            None | Some(Fault::SlowRequest(_) | Fault::ResetInRequest) => self.pass(request)?.write_to(stream)?,
-            Some(Fault::Hang) => {
+            None => passed.write_to(stream)?,
+            Some(Fault::Hang(_)) => {
                 while !self.calm.load(Ordering::Relaxed) && !self.ended.load(Ordering::Relaxed) {
                     thread::sleep(LOOK);
                 }
                 return reset(stream).map(|()| false);
             }
             Some(Fault::SlowAnswer(pause)) => {
-                for byte in self.pass(request)?.bytes() {
+                for byte in passed.bytes() {
                     stream.write_all(&[byte])?;
                     thread::sleep(pause);
                 }
             }
-            Some(Fault::ResetBeforeAnswer) => {
-                self.pass(request)?;
-                return reset(stream).map(|()| false);
-            }
+            Some(Fault::ResetBeforeAnswer) => return reset(stream).map(|()| false),
             Some(Fault::ResetInAnswer) => {
-                let bytes = self.pass(request)?.bytes();
+                let bytes = passed.bytes();
                 stream.write_all(&bytes[..bytes.len() / 2])?;
                 return reset(stream).map(|()| false);
             }
-            Some(Fault::Status(status, retry_after)) => {
-                let headers = retry_after.map(|value| ("retry-after".to_owned(), value));
-                Passed { status, headers: headers.into_iter().collect(), body: Vec::new() }.write_to(stream)?;
-            }
-            Some(Fault::Malformed(arrives)) => {
-                self.instead(request, arrives, b"{\"took\": 1, \"it")?.write_to(stream)?;
-            }
-            Some(Fault::Truncated(arrives)) => {
-                let body = json!({"took": 1, "errors": false, "items": []}).to_string();
-                let bytes = self.instead(request, arrives, body.as_bytes())?.bytes();
-                stream.write_all(&bytes[..bytes.len() - 20])?;
+            Some(Fault::Truncated(_)) => {
+                let bytes = Passed { status: 200, body: NO_ITEMS.into(), ..passed }.bytes();
+                stream.write_all(&bytes[..bytes.len() - NO_ITEMS.len() / 2])?;
                 return Ok(false);
             }
-            Some(Fault::NoItems) => {
-                let body = json!({"took": 1, "errors": false, "items": []}).to_string();
-                self.instead(request, false, body.as_bytes())?.write_to(stream)?;
-            }
-            Some(Fault::FewerItems) => self.pass(request)?.with_items(|items| drop(items.pop())).write_to(stream)?,
-            Some(Fault::MoreItems) => {
-                let answer = self.pass(request)?.with_items(|items| items.extend(items.last().cloned()));
-                answer.write_to(stream)?;
-            }
+            Some(fault) => altered(fault, passed).write_to(stream)?,
         }
         Ok(true)
     }
 
-    /// A success with this body in the place of the upstream's.
-    fn instead(&self, request: &Request, arrives: bool, body: &[u8]) -> io::Result<Passed> {
-        let headers = if arrives { self.pass(request)?.headers } else { json_headers() };
-        Ok(Passed { status: 200, headers, body: body.to_vec() })
-    }
-
     fn pass(&self, request: &Request) -> io::Result<Passed> {
-        const OWN: [&str; 6] =
-            ["host", "content-length", "connection", "transfer-encoding", "accept-encoding", "expect"];
-        let mut passed =
-            http::Request::builder().method(request.method.as_str()).uri(format!("{}{}", self.upstream, request.path));
-        for (name, value) in request.headers.iter().filter(|(name, _)| !OWN.contains(&name.as_str())) {
-            passed = passed.header(name, value);
-        }
-        let passed = passed.body(request.body.clone()).map_err(io::Error::other)?;
-        let answer = client::send(&passed).map_err(io::Error::other)?;
-        let headers = answer.headers.iter().filter(|(name, _)| !OWN.contains(&name.as_str()));
-        let text = |value: &http::HeaderValue| value.to_str().unwrap_or_default().to_owned();
-        let headers = headers.map(|(name, value)| (name.to_string(), text(value))).collect();
-        Ok(Passed { status: answer.status, headers, body: answer.body })
+        Passed::of(&self.upstream, request)
     }
 }
 
-/// An answer of the upstream.
-struct Passed {
-    status: u16,
-    headers: Vec<(String, String)>,
-    body: Vec<u8>,
-}
+/// That all of a `_bulk` went well.
+const NO_ITEMS: &str = r#"{"took":1,"errors":false,"items":[]}"#;
 
-impl Passed {
-    fn bytes(&self) -> Vec<u8> {
-        let mut bytes = format!("HTTP/1.1 {} Passed\r\n", self.status).into_bytes();
-        for (name, value) in &self.headers {
-            bytes.extend_from_slice(format!("{name}: {value}\r\n").as_bytes());
-        }
-        // A 204 has no length and no body.
-        if self.status != 204 {
-            bytes.extend_from_slice(format!("content-length: {}\r\n", self.body.len()).as_bytes());
-        }
-        bytes.extend_from_slice(b"\r\n");
-        bytes.extend_from_slice(&self.body);
-        bytes
-    }
-
-    fn write_to(&self, mut stream: &TcpStream) -> io::Result<()> {
-        stream.write_all(&self.bytes())
-    }
-
-    /// What has no items stays as it is.
-    fn with_items(mut self, change: impl FnOnce(&mut Vec<Value>)) -> Self {
-        if let Ok(mut answer) = serde_json::from_slice::<Value>(&self.body)
-            && let Some(items) = answer.get_mut("items").and_then(Value::as_array_mut)
-        {
-            change(items);
-            self.body = answer.to_string().into_bytes();
-        }
-        self
-    }
-}
-
-fn json_headers() -> Vec<(String, String)> {
-    let header = |name: &str, value: &str| (name.to_owned(), value.to_owned());
-    vec![header("content-type", "application/json"), header("x-elastic-product", "Elasticsearch")]
-}
-
-/// The other side finds the connection reset, not ended.
-fn reset(stream: &TcpStream) -> io::Result<()> {
-    set_socket_linger(stream, Some(Duration::ZERO))?;
-    Ok(())
-}
-
-/// Reads little at a time.
-struct Slow<'a, R> {
-    reader: &'a mut R,
-    pause: Duration,
-}
-
-impl<R: io::BufRead> io::Read for Slow<'_, R> {
-    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
-        const PIECE: usize = 64;
-        thread::sleep(self.pause);
-        let length = into.len().min(PIECE);
-        self.reader.read(&mut into[..length])
-    }
-}
-
-impl<R: io::BufRead> io::BufRead for Slow<'_, R> {
-    fn fill_buf(&mut self) -> io::Result<&[u8]> {
-        self.reader.fill_buf()
-    }
-
-    fn consume(&mut self, amount: usize) {
-        self.reader.consume(amount);
+/// A whole answer that is not the upstream's; as it is where the fault is none of the answer.
+fn altered(fault: Fault, passed: Passed) -> Passed {
+    let with_body = |body: &str, passed| Passed { status: 200, body: body.into(), ..passed };
+    match fault {
+        Fault::Status(status, retry_after) => Passed { status, headers: retry_after.headers(), body: Vec::new() },
+        Fault::LateStatus(status) => Passed { status, headers: Vec::new(), body: b"upstream timed out".to_vec() },
+        Fault::Malformed(_) => with_body("{\"took\": 1, \"it", passed),
+        Fault::NoItems(_) => with_body(NO_ITEMS, passed),
+        Fault::FewerItems => passed.with_items(|items| drop(items.pop())),
+        Fault::MoreItems => passed.with_items(|items| items.extend(items.last().cloned())),
+        Fault::ItemStatus(status) => passed.with_items(|items| {
+            if let Some(last) = items.last_mut() {
+                *last = json!({"create": {"status": status, "error": {"type": "made_up", "reason": "no reason"}}});
+            }
+        }),
+        _ => passed,
     }
 }
 
@@ -417,6 +291,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 mod tests {
     use super::*;
     use crate::stub::{Answer, Stub};
+    use crate::{http as client, wait};
 
     fn proxied() -> (Stub, FaultProxy) {
         let stub = Stub::start(|_| Answer::json(200, &json!({"items": [1, 2]})));
@@ -441,31 +316,64 @@ mod tests {
             (Fault::Truncated(false), false, false),
             (Fault::Malformed(true), true, true),
             (Fault::Malformed(false), false, true),
+            (Fault::LateStatus(504), true, true),
+            (Fault::Status(413, RetryAfter::Unsaid), false, true),
         ] {
             let before = stub.requests().len();
-            proxy.then(fault.clone());
+            proxy.then(fault);
             let answer = post(&proxy);
             assert_eq!(
                 (stub.requests().len() > before, answer.is_ok()),
                 (arrives, is_answered),
                 "{fault:?} {answer:?}"
             );
+            assert_eq!(fault.arrives(), arrives);
         }
-        proxy.then(Fault::Status(503, Some("7".to_owned())));
-        let answer = post(&proxy).unwrap();
-        assert_eq!((answer.status, answer.header("retry-after")), (503, "7"));
-        for (fault, items) in
-            [(Fault::FewerItems, json!([1])), (Fault::MoreItems, json!([1, 2, 2])), (Fault::NoItems, json!([]))]
-        {
+        for (fault, items) in [
+            (Fault::FewerItems, json!([1])),
+            (Fault::MoreItems, json!([1, 2, 2])),
+            (Fault::NoItems(false), json!([])),
+            (Fault::NoItems(true), json!([])),
+        ] {
             proxy.then(fault);
             assert_eq!(post(&proxy).unwrap().json()["items"], items);
         }
+        proxy.then(Fault::ItemStatus(500));
+        let items = post(&proxy).unwrap().json()["items"].clone();
+        assert_eq!((&items[0], &items[1]["create"]["status"]), (&json!(1), &json!(500)));
+    }
+
+    #[test]
+    fn a_status_comes_with_the_time_to_wait_in_either_form() {
+        let (_stub, proxy) = proxied();
+        proxy.then(Fault::Status(503, RetryAfter::Seconds(7)));
+        proxy.then(Fault::Status(429, RetryAfter::Date(7)));
+        proxy.then(Fault::Status(429, RetryAfter::Unsaid));
+        let answer = post(&proxy).unwrap();
+        assert_eq!((answer.status, answer.header("retry-after")), (503, "7"));
+        let answer = post(&proxy).unwrap();
+        let time = |name| httpdate::parse_http_date(answer.header(name)).unwrap();
+        assert_eq!(time("retry-after").duration_since(time("date")).unwrap(), Duration::from_secs(7));
+        assert_eq!(post(&proxy).unwrap().header("retry-after"), "");
+    }
+
+    #[test]
+    fn who_hangs_is_let_go_in_the_end() {
+        let (stub, proxy) = proxied();
+        proxy.then(Fault::Hang(true));
+        thread::scope(|scope| {
+            let asked = scope.spawn(|| post(&proxy));
+            wait::until("a request", Duration::from_secs(5), || (stub.requests().len() == 1).then_some(()));
+            assert!(!asked.is_finished());
+            proxy.calm();
+            assert!(asked.join().unwrap().is_err());
+        });
     }
 
     #[test]
     fn who_is_refused_cannot_connect_and_others_are_not_concerned() {
         let (stub, proxy) = proxied();
-        proxy.then(Fault::Status(503, None));
+        proxy.then(Fault::Status(503, RetryAfter::Unsaid));
         assert_eq!(client::get(&proxy.url()).unwrap().status, 200);
         assert_eq!((stub.requests().len(), proxy.sent().len()), (1, 0));
         proxy.refuse();

@@ -28,7 +28,7 @@ const WAIT_AIM: f64 = 1.5;
 #[derive(Args)]
 pub(crate) struct Isolation {
     /// Records of a round
-    #[arg(long, default_value_t = 1_000_000)]
+    #[arg(long, default_value_t = 4_000_000)]
     records: usize,
     /// Rounds
     #[arg(long, default_value_t = 7, value_parser = clap::value_parser!(u32).range(1..))]

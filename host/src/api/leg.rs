@@ -62,7 +62,7 @@ impl Leg {
         let started = Pipeline::start(&checked, &house.workshop, settings.scrapes()).await;
         let pipeline = started.map_err(|error| match error {
             crate::pipeline::StartError::Publisher { problem, .. } => settings.failed(problem),
-            crate::pipeline::StartError::Queue(error) => StartError::Other(error.to_string()),
+            error => StartError::Other(error.to_string()),
         })?;
         Ok(Self::new(settings.name.clone(), pipeline.queue().clone(), Body::Own(Box::new(pipeline))))
     }

@@ -6,12 +6,12 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 use tokio::time::{Instant, sleep};
+use tokio_util::sync::CancellationToken;
 
 use super::start;
 use crate::admin::Board;
 use crate::config::{self, Checked, ConfigError};
 use crate::pipeline::{Pipeline, Reloaded, Workshop};
-use crate::plugin::PluginSource;
 
 /// How often files are looked at; one that is being written is left alone till it has rested as long.
 const LOOK: Duration = Duration::from_secs(1);
@@ -64,10 +64,16 @@ impl Watched {
     }
 
     /// Reads the config again and goes on with it, where nothing is wrong with it.
-    pub(super) async fn reload(&mut self, pipeline: &mut Pipeline, workshop: &Workshop, board: &Board) {
+    pub(super) async fn reload(
+        &mut self,
+        pipeline: &mut Pipeline,
+        workshop: &Workshop,
+        board: &Board,
+        stop: &CancellationToken,
+    ) {
         let mut files = files(&self.path, &self.config);
         self.seen = look(&files);
-        let outcome = self.try_reload(pipeline, workshop).await;
+        let outcome = self.try_reload(pipeline, workshop, stop).await;
         files.extend(self::files(&self.path, &self.config));
         // A file that only the new config names counts from now on.
         for (path, found) in look(&files) {
@@ -86,14 +92,22 @@ impl Watched {
         }
     }
 
-    async fn try_reload(&mut self, pipeline: &mut Pipeline, workshop: &Workshop) -> anyhow::Result<Reloaded> {
+    async fn try_reload(
+        &mut self,
+        pipeline: &mut Pipeline,
+        workshop: &Workshop,
+        stop: &CancellationToken,
+    ) -> anyhow::Result<Reloaded> {
         let config = config::load(&self.path)?;
         let split = workshop.split(&config).await;
-        let reloaded = pipeline.reload(&split, workshop, config.drain_timeout).await;
+        let reloaded = pipeline.reload(&split, workshop, config.drain_timeout, stop).await;
         let reloaded = reloaded.map_err(|error| start::failed(&split, error))?;
-        for (changed, key) in
-            [(config.ingest != self.config.ingest, "[ingest]"), (config.queue != self.config.queue, "[queue]")]
-        {
+        let before = &self.config;
+        for (changed, key) in [
+            (config.ingest != before.ingest, "[ingest]"),
+            (config.admin != before.admin, "[admin]"),
+            (config.queue != before.queue, "[queue]"),
+        ] {
             if changed {
                 tracing::warn!("{key} has changed: that counts from the next start on");
             }
@@ -118,17 +132,13 @@ fn tell(reloaded: &Reloaded) {
     let (added, changed, removed) = (names(added), names(changed), names(removed));
     tracing::info!(added, changed, removed, "the config was read again");
     for (publisher, reason) in failed {
-        tracing::error!(publisher, "it could not be changed: {reason}");
+        tracing::error!(publisher, "it could not be changed, and the next reload tries again: {reason}");
     }
 }
 
 /// The config's own and those that it names.
 fn files(path: &Path, config: &Checked) -> Vec<PathBuf> {
-    let plugins = config.publishers.iter().filter_map(|publisher| match &publisher.plugin {
-        PluginSource::File(path) => Some(path.clone()),
-        PluginSource::Bundled(_) => None,
-    });
-    std::iter::once(path.to_owned()).chain(plugins).collect()
+    std::iter::once(path.to_owned()).chain(config.files()).collect()
 }
 
 fn look(files: &[PathBuf]) -> Seen {

@@ -109,7 +109,7 @@ async fn serve(config: &Checked, mut watched: Option<Watched>) -> anyhow::Result
             () = changed(watched.as_ref(), &mut hangups) => {
                 if let Some(watched) = &mut watched {
                     admin::reloading();
-                    watched.reload(&mut pipeline, &workshop, &board).await;
+                    watched.reload(&mut pipeline, &workshop, &board, &stop).await;
                     admin::reloaded();
                 } else {
                     tracing::warn!("there is no config file to read again: `metricast run -c FILE` has one");

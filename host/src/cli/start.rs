@@ -41,7 +41,7 @@ pub(super) fn failed(config: &Checked, error: StartError) -> anyhow::Error {
         StartError::Publisher { publisher, problem } => {
             ConfigError::Invalid(vec![told(config, publisher, &problem)]).into()
         }
-        StartError::Queue(error) => error.into(),
+        StartError::Queue(_) | StartError::Stopping => error.into(),
     }
 }
 

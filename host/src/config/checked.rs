@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::ops::Range;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use serde_json::Value;
@@ -11,7 +11,7 @@ use serde_json::Value;
 use super::places::Places;
 use super::problem::{Location, Problem, Source};
 use super::shared::SharedSettings;
-use crate::egress::{ExtraRoots, Secret};
+use crate::egress::{ExtraRoots, Secret, Secrets};
 use crate::limits::Limits;
 use crate::plugin::PluginSource;
 use crate::queue::{Start, WhenBehind};
@@ -155,6 +155,20 @@ pub struct Retry {
 }
 
 impl Checked {
+    /// The files that it names, whose change is one of the config: plugins, secrets, certificate authorities.
+    pub fn files(&self) -> Vec<PathBuf> {
+        let mut files = Vec::new();
+        for publisher in &self.publishers {
+            if let PluginSource::File(path) = &publisher.plugin {
+                files.push(path.clone());
+            }
+            let secrets = Secrets::references(&publisher.config);
+            files.extend(secrets.filter_map(|(_, at)| Some(self.folder.join(at.strip_prefix("file:")?))));
+            files.extend(publisher.trust.file().map(Path::to_owned));
+        }
+        files
+    }
+
     /// Where a key of a publisher's own settings stands, by the path a plugin names it with (`tls.ca`, `hosts[0]`):
     /// the key itself, also in `[defaults]`, or the nearest table above it that is in the file, else the publisher.
     pub fn locate(&self, publisher: usize, path: &str) -> Option<Location> {

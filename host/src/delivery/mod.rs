@@ -48,9 +48,10 @@ use std::sync::Arc;
 
 use futures::FutureExt as _;
 use futures::future::BoxFuture;
-use swap::{Change, Swap};
+use swap::{Change, Swap, TRIAL};
 use tokio::sync::{Notify, mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
+use tokio::time::timeout;
 
 pub use sandbox::{Opener, Sandbox};
 pub use status::{Counts, Phase, Reasons, Status};
@@ -106,6 +107,9 @@ pub enum SwapError {
     /// Its state could not be committed.
     #[error("its state could not be kept: {0}")]
     Unkept(String),
+    /// What was under way did not come to a stop, or the plugin did not open, in time.
+    #[error("it was not ready within {}", humantime::format_duration(TRIAL))]
+    Late,
     /// It is ending, or has ended.
     #[error("it has ended")]
     Ended,
@@ -236,8 +240,11 @@ impl<O: Opener> Delivery<O> {
         let (go, goes) = oneshot::channel();
         let (done, is_done) = oneshot::channel();
         let swap = Box::new(Swap { opener, settings, ready, go: goes, done });
-        self.changes.send(Change::Swap(swap)).await.map_err(|_gone| SwapError::Ended)?;
-        is_ready.await.unwrap_or(Err(SwapError::Ended))?;
+        let tried = async {
+            self.changes.send(Change::Swap(swap)).await.map_err(|_gone| SwapError::Ended)?;
+            is_ready.await.unwrap_or(Err(SwapError::Ended))
+        };
+        timeout(TRIAL, tried).await.unwrap_or(Err(SwapError::Late))?;
         Ok(Ready { go, done: is_done })
     }
 

@@ -25,8 +25,8 @@ use super::trouble::{Halt, Remedy, remedy};
 use super::{Settings, SwapError};
 use crate::plugin::{CallError, Profile};
 
-/// So long the others may take to agree.
-const AGREEMENT: Duration = Duration::from_mins(2);
+/// What is under way may take so long to come to a stop, and the new one to open.
+pub(super) const TRIAL: Duration = Duration::from_mins(2);
 /// An instance without state may take so long to send what it holds.
 const LAST_WORDS: Duration = Duration::from_secs(10);
 
@@ -43,7 +43,7 @@ pub(super) struct Swap<O> {
     pub(super) settings: Settings,
     /// Told whether it can be done.
     pub(super) ready: oneshot::Sender<Result<(), SwapError>>,
-    /// Whether it is to be done.
+    /// Whether it is to be done: who asked has tried all others by then, or has left.
     pub(super) go: oneshot::Receiver<()>,
     /// Told when it is done.
     pub(super) done: oneshot::Sender<Result<(), SwapError>>,
@@ -59,7 +59,7 @@ impl<O: Opener> Leg<O> {
         // Who asked may have left, which is a no.
         let _ = ready.send(outcome.clone().map(drop));
         let Ok(profile) = outcome else { return Ok(()) };
-        if !matches!(timeout(AGREEMENT, go).await, Ok(Ok(()))) {
+        if go.await.is_err() {
             return Ok(());
         }
         let outcome = self.take_over(opener, settings, next, profile).await;

@@ -19,11 +19,14 @@ const MAX: u64 = 4 << 20;
 
 /// Certificate authorities beside those of this system. Cheap to clone.
 #[derive(Clone, Default)]
-pub struct ExtraRoots(Arc<[CertificateDer<'static>]>);
+pub struct ExtraRoots {
+    file: Option<PathBuf>,
+    certificates: Arc<[CertificateDer<'static>]>,
+}
 
 impl ExtraRoots {
     pub(super) fn feed(&self, digest: &mut Sha256) {
-        for certificate in &*self.0 {
+        for certificate in &*self.certificates {
             digest.update(certificate);
         }
     }
@@ -87,17 +90,25 @@ impl ExtraRoots {
             })?;
             certificates.push(certificate);
         }
-        if certificates.is_empty() { Err(RootsError::None(path.to_owned())) } else { Ok(Self(certificates.into())) }
+        if certificates.is_empty() {
+            return Err(RootsError::None(path.to_owned()));
+        }
+        Ok(Self { file: Some(path.to_owned()), certificates: certificates.into() })
     }
 
     /// How many there are.
     pub fn count(&self) -> usize {
-        self.0.len()
+        self.certificates.len()
+    }
+
+    /// Where they were read; none where there are none.
+    pub fn file(&self) -> Option<&Path> {
+        self.file.as_deref()
     }
 
     /// What a TLS client needs to trust them and this system's.
     pub(super) fn client_config(&self) -> ClientConfig {
-        if self.0.is_empty() {
+        if self.certificates.is_empty() {
             return SYSTEM.clone();
         }
         self.with_system().unwrap_or_else(|error| {
@@ -107,7 +118,7 @@ impl ExtraRoots {
     }
 
     fn with_system(&self) -> Result<ClientConfig, rustls::Error> {
-        let verifier = Verifier::new_with_extra_roots(self.0.iter().cloned(), provider())?;
+        let verifier = Verifier::new_with_extra_roots(self.certificates.iter().cloned(), provider())?;
         let config = builder()?.dangerous().with_custom_certificate_verifier(Arc::new(verifier));
         Ok(config.with_no_client_auth())
     }
@@ -115,7 +126,7 @@ impl ExtraRoots {
 
 impl fmt::Debug for ExtraRoots {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} certificates", self.0.len())
+        write!(f, "{} certificates", self.count())
     }
 }
 

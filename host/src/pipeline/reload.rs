@@ -12,6 +12,7 @@ use std::time::Duration;
 use futures::future::join_all;
 use tokio::net::TcpListener;
 use tokio::time::{Instant, timeout};
+use tokio_util::sync::CancellationToken;
 
 use super::member::{Member, opener, settings};
 use super::{FIRST_OUTCOME, Pipeline, Prepared, Scrapes, StartError, StartProblem, Workshop, listen};
@@ -29,7 +30,8 @@ pub struct Reloaded {
     pub changed: Vec<String>,
     /// Not there any more.
     pub removed: Vec<String>,
-    /// What went wrong when all had been tried, with the publisher that goes on as it was.
+    /// What went wrong when all had been tried, with the publisher: it goes on as it was, or not at all where it had
+    /// ended already. The next reload tries again.
     pub failed: Vec<(String, String)>,
 }
 
@@ -63,20 +65,18 @@ impl Pipeline {
     /// ingest counts at the next start only.
     ///
     /// # Errors
-    /// With what is wrong; nothing has changed.
+    /// With what is wrong, or where it is to `stop` before all is tried; nothing has changed.
     pub async fn reload(
         &mut self,
         config: &Checked,
         workshop: &Workshop,
         patience: Duration,
+        stop: &CancellationToken,
     ) -> Result<Reloaded, StartError> {
-        let prepared = workshop.prepare_all(config).await?;
-        let attempts =
-            config.publishers.iter().zip(prepared).map(|(publisher, prepared)| self.try_out(publisher, prepared));
-        let mut tried = Vec::with_capacity(config.publishers.len());
-        for (index, outcome) in join_all(attempts).await.into_iter().enumerate() {
-            tried.push(outcome.map_err(|problem| StartError::Publisher { publisher: index, problem })?);
-        }
+        let tried = tokio::select! {
+            tried = self.try_all(config, workshop) => tried?,
+            () = stop.cancelled() => return Err(StartError::Stopping),
+        };
         self.leave_addresses(config).await;
         let mut reloaded = Reloaded::default();
         let mut members = Vec::with_capacity(tried.len());
@@ -88,8 +88,20 @@ impl Pipeline {
         }
         let removed = std::mem::replace(&mut self.members, members);
         reloaded.removed = removed.iter().map(|member| member.name().to_owned()).collect();
-        join_all(removed.into_iter().map(|member| end(member, patience))).await;
+        join_all(removed.into_iter().map(|member| end(member, patience, stop))).await;
         Ok(reloaded)
+    }
+
+    /// Nothing has changed when this has ended, or is left.
+    async fn try_all(&self, config: &Checked, workshop: &Workshop) -> Result<Vec<Tried>, StartError> {
+        let prepared = workshop.prepare_all(config).await?;
+        let attempts =
+            config.publishers.iter().zip(prepared).map(|(publisher, prepared)| self.try_out(publisher, prepared));
+        let outcomes = join_all(attempts).await.into_iter().enumerate();
+        let tried = |(publisher, outcome): (usize, Result<Tried, StartProblem>)| {
+            outcome.map_err(|problem| StartError::Publisher { publisher, problem })
+        };
+        outcomes.map(tried).collect()
     }
 
     /// Whoever is scraped elsewhere from now on, or no more, makes room for others first.
@@ -252,9 +264,13 @@ async fn trial(prepared: &Prepared, state: Option<crate::plugin::Saved>) -> Resu
 }
 
 /// Ends a publisher that no config names any more.
-async fn end(mut member: Member, patience: Duration) {
+async fn end(mut member: Member, patience: Duration, stop: &CancellationToken) {
     member.delivery.retire().await;
-    if timeout(patience, member.delivery.ended()).await.is_err() {
+    let ended = tokio::select! {
+        ended = timeout(patience, member.delivery.ended()) => ended.is_ok(),
+        () = stop.cancelled() => member.delivery.has_ended(),
+    };
+    if !ended {
         let publisher = member.name();
         tracing::warn!(publisher, "it is not in the config any more, and could not send the last of what it holds");
         member.delivery.stop();

@@ -18,13 +18,14 @@ const PATIENCE: Duration = Duration::from_secs(40);
 const RECORDS: u64 = 15;
 
 /// Short pauses, and calls that are given up soon.
-const SETTINGS: &str = "call_timeout = \"2s\"\nbatch = { max_age = \"50ms\", max_records = 20 }\n\
+const SETTINGS: &str = "call_timeout = \"3s\"\nbatch = { max_age = \"50ms\", max_records = 20 }\n\
                         retry = { initial = \"20ms\", max = \"300ms\" }\n";
 
 /// A running metricast with a queue in a folder, and what it has acknowledged.
 struct Pipeline {
     folder: TempDir,
     ingest: u16,
+    admin: u16,
     metricast: Metricast,
     /// The task ids of records that were acknowledged, in order.
     acknowledged: Vec<String>,
@@ -32,15 +33,14 @@ struct Pipeline {
 
 impl Pipeline {
     fn start(publishers: &str) -> Self {
-        let (folder, ingest) = (tempfile::tempdir().unwrap(), ports::free());
+        let (folder, ingest, admin) = (tempfile::tempdir().unwrap(), ports::free(), ports::free());
         let config = format!(
-            "[ingest]\nlisten = \"127.0.0.1:{ingest}\"\n[admin]\nlisten = \"127.0.0.1:{}\"\n[queue]\npath = \"{}\"\n{publishers}",
-            ports::free(),
+            "[ingest]\nlisten = \"127.0.0.1:{ingest}\"\n[admin]\nlisten = \"127.0.0.1:{admin}\"\n[queue]\npath = \"{}\"\n{publishers}",
             folder.path().join("queue").display()
         );
         std::fs::write(folder.path().join("metricast.toml"), &config).unwrap();
         let metricast = Metricast::run(&config);
-        Self { folder, ingest, metricast, acknowledged: Vec::new() }
+        Self { folder, ingest, admin, metricast, acknowledged: Vec::new() }
     }
 
     /// Sends a body of new events whose task ids begin so.
@@ -53,6 +53,14 @@ impl Pipeline {
         let answer = http::post(&url, "application/x-ndjson", body.join("\n")).unwrap().expect_success("ingest");
         assert_eq!(answer.json()["accepted"], RECORDS);
         self.acknowledged.extend(tasks);
+    }
+
+    /// How many records were sent again without an answer to the time before, by metricast's own count.
+    fn in_doubt(&self, publisher: &str) -> u64 {
+        let page = http::get(&format!("http://127.0.0.1:{}/metrics", self.admin)).unwrap().expect_success("metrics");
+        let series = format!("metricast_publisher_in_doubt_total{{publisher=\"{publisher}\"}} ");
+        let value = page.text().lines().find_map(|line| line.strip_prefix(&series));
+        value.unwrap_or_else(|| panic!("no {series}in {}", page.text())).parse().unwrap()
     }
 
     /// Of one publisher, as JSON.

@@ -1,10 +1,10 @@
 //! OpenSearch with a plain index and with a data stream, each behind a proxy of its own.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
-use support::fault_proxy::{Fault, FaultProxy};
+use support::fault_proxy::{Fault, FaultProxy, RetryAfter};
 use support::search::{Lease, Node};
 use support::stub::Request;
 use support::wait;
@@ -43,13 +43,23 @@ impl Search {
         format!("{0}-{1}-*,logs-{0}-{1}.*", self.prefix, WAYS[way])
     }
 
-    /// Waits till as many documents are there as records were acknowledged, but for so many dead letters.
-    fn all_arrive(&self, after: &str, letters: usize) {
-        let expected = (self.pipeline.acknowledged.len() - letters) as u64;
+    /// Waits till as many documents are there as records were acknowledged, but for so many dead letters of each way.
+    fn all_but_arrive(&self, after: &str, letters: impl Fn(&str) -> usize) {
+        let acknowledged = self.pipeline.acknowledged.len();
         for (way, name) in WAYS.into_iter().enumerate() {
-            let what = format!("{expected} documents by {name} after {after}");
-            wait::until(&what, PATIENCE, || (self.node.count(&self.pattern(way)) >= expected).then_some(()));
+            let count = || (self.node.count(&self.pattern(way)) as usize, letters(name));
+            let end = Instant::now() + PATIENCE;
+            let mut found = count();
+            while found.0 + found.1 < acknowledged {
+                assert!(Instant::now() < end, "{name} after {after}: of {acknowledged} are stored, dead: {found:?}");
+                std::thread::sleep(Duration::from_millis(50));
+                found = count();
+            }
         }
+    }
+
+    fn all_arrive(&self, after: &str) {
+        self.all_but_arrive(after, |_| 0);
     }
 
     /// Acknowledged is stored or a dead letter, stored was sent, each once.
@@ -68,8 +78,10 @@ impl Search {
                 self.pipeline.acknowledged.iter().filter(|task| !times.contains_key(task.as_str())).collect();
             let lost: Vec<_> = lost.into_iter().filter(|task| !letters.contains(*task)).collect();
             assert!(lost.is_empty(), "{name}: acknowledged and nowhere: {lost:?}");
-            let sent: BTreeSet<String> = proxy.sent().iter().flat_map(tasks_in).collect();
-            let unknown: Vec<_> = times.keys().filter(|task| !sent.contains(**task)).collect();
+            let sent = proxy.sent();
+            let arrived = sent.iter().filter(|sent| sent.arrived());
+            let arrived: BTreeSet<String> = arrived.flat_map(|sent| tasks_in(&sent.request)).collect();
+            let unknown: Vec<_> = times.keys().filter(|task| !arrived.contains(**task)).collect();
             assert!(unknown.is_empty(), "{name}: stored and never sent: {unknown:?}");
             let both: Vec<_> = letters.iter().filter(|task| times.contains_key(task.as_str())).collect();
             assert!(both.is_empty(), "{name}: stored, and a dead letter: {both:?}");
@@ -101,15 +113,15 @@ fn tasks_in(request: &Request) -> Vec<String> {
 fn after_each_fault_every_record_is_there_once() {
     let Some(mut search) = Search::start() else { return };
     let mut expected = Vec::new();
-    for fault in Fault::passing().into_iter().chain([Fault::Hang]) {
+    for fault in Fault::passing().into_iter().chain([Fault::ItemStatus(429), Fault::Hang(false), Fault::Hang(true)]) {
         // The second time right after the first.
         for _ in 0..2 {
-            search.proxies.iter().for_each(|proxy| proxy.then(fault.clone()));
-            expected.push(fault.clone());
+            search.proxies.iter().for_each(|proxy| proxy.then(fault));
+            expected.push(fault);
         }
         search.pipeline.send("one");
         search.pipeline.send("two");
-        search.all_arrive(&format!("{fault:?}"), 0);
+        search.all_arrive(&format!("{fault:?}"));
         for proxy in &search.proxies {
             wait::until("both faults", PATIENCE, || (proxy.done().len() == expected.len()).then_some(()));
         }
@@ -125,7 +137,7 @@ fn after_each_fault_every_record_is_there_once() {
 fn while_nobody_can_connect_records_wait() {
     let Some(mut search) = Search::start() else { return };
     search.pipeline.send("before");
-    search.all_arrive("a start", 0);
+    search.all_arrive("a start");
     search.proxies.iter().for_each(FaultProxy::refuse);
     for _ in 0..5 {
         search.pipeline.send("while");
@@ -133,7 +145,7 @@ fn while_nobody_can_connect_records_wait() {
     search.pipeline.metricast.wait_for_line("publisher=\"plain\"");
     search.pipeline.metricast.wait_for_line("publisher=\"streams\"");
     search.proxies.iter().for_each(FaultProxy::accept);
-    search.all_arrive("a refusal", 0);
+    search.all_arrive("a refusal");
     search.judge();
     search.end();
 }
@@ -142,13 +154,13 @@ fn while_nobody_can_connect_records_wait() {
 fn what_is_too_large_by_itself_is_a_dead_letter_and_the_rest_arrives() {
     let Some(mut search) = Search::start() else { return };
     for proxy in &search.proxies {
-        proxy.always(|request| request.text().contains("\"huge-").then_some(Fault::Status(413, None)));
+        proxy.always(|request| request.text().contains("\"huge-").then_some(Fault::Status(413, RetryAfter::Unsaid)));
     }
     search.pipeline.send("small");
     search.pipeline.send("huge");
     search.pipeline.send("small");
     let huge = 15;
-    search.all_arrive("bodies that are too large", huge);
+    search.all_but_arrive("bodies that are too large", |_| huge);
     for name in WAYS {
         wait::until("the dead letters", PATIENCE, || (search.letters(name).len() == huge).then_some(()));
         let letters = search.pipeline.dead_letters(name);
@@ -162,37 +174,82 @@ fn what_is_too_large_by_itself_is_a_dead_letter_and_the_rest_arrives() {
 fn a_stream_that_rolls_over_while_outcomes_are_in_doubt_has_every_record_once() {
     let Some(mut search) = Search::start() else { return };
     search.pipeline.send("first");
-    search.all_arrive("a start", 0);
+    search.all_arrive("a start");
     let stream = format!("{}-streams-event", search.prefix);
-    for fault in [Fault::ResetBeforeAnswer, Fault::Truncated(true), Fault::ResetInAnswer, Fault::FewerItems] {
+    let in_doubt = [
+        Fault::ResetBeforeAnswer,
+        Fault::Truncated(true),
+        Fault::ResetInAnswer,
+        Fault::FewerItems,
+        Fault::MoreItems,
+        Fault::NoItems(true),
+        Fault::Malformed(true),
+        Fault::ItemStatus(500),
+        Fault::LateStatus(504),
+        Fault::Hang(true),
+    ];
+    for (number, fault) in in_doubt.into_iter().enumerate() {
         let done = search.proxies[1].done().len() + 1;
-        search.proxies[1].then(fault.clone());
+        search.proxies[1].then(fault);
         search.pipeline.send("before");
         wait::until("an outcome in doubt", PATIENCE, || (search.proxies[1].done().len() >= done).then_some(()));
         search.node.post(&format!("/{stream}/_rollover"), &json!({}));
         search.pipeline.send("after");
-        search.all_arrive(&format!("{fault:?} and a rollover"), 0);
+        search.all_arrive(&format!("{fault:?} and a rollover"));
+        let counted = search.pipeline.in_doubt("streams");
+        assert!(counted > number as u64, "{fault:?}: {counted} records are counted as in doubt");
     }
     let backing = search.node.get(&format!("/_data_stream/{stream}"))["data_streams"][0]["indices"].clone();
-    assert!(backing.as_array().unwrap().len() >= 5, "{backing}");
+    assert!(backing.as_array().unwrap().len() > in_doubt.len(), "{backing}");
     search.judge();
     search.end();
 }
 
 #[test]
-fn with_faults_by_chance_every_record_is_there_once() {
+fn it_is_left_alone_as_long_as_it_asks() {
+    let Some(mut search) = Search::start() else { return };
+    for wish in [RetryAfter::Seconds(2), RetryAfter::Date(2)] {
+        let fault = Fault::Status(429, wish);
+        search.proxies.iter().for_each(|proxy| proxy.then(fault));
+        search.pipeline.send("wait");
+        search.all_arrive(&format!("{fault:?}"));
+        for (proxy, name) in search.proxies.iter().zip(WAYS) {
+            let sent = proxy.sent();
+            let refused = sent.iter().rposition(|sent| sent.fault == Some(fault)).unwrap();
+            let pause = sent[refused + 1].at - sent[refused].at;
+            assert!(pause >= Duration::from_secs(2), "{name} after {fault:?}: {pause:?}");
+        }
+    }
+    search.judge();
+    search.end();
+}
+
+/// What is alone in its body and is 413 by chance is a dead letter, as it should be.
+#[test]
+fn with_faults_and_rollovers_by_chance_every_record_is_there_once() {
     let Some(mut search) = Search::start() else { return };
     let mut random = fastrand::Rng::with_seed(seed());
+    search.pipeline.send("first");
+    search.all_arrive("a start");
+    let faults = [Fault::passing(), vec![Fault::Hang(false), Fault::Hang(true)]].concat();
     for proxy in &search.proxies {
-        proxy.by_chance(random.fork(), Fault::passing());
+        proxy.by_chance(random.fork(), faults.clone());
     }
     for _ in 0..bodies(40) {
         search.pipeline.send("by-chance");
+        if random.u8(..10) == 0 {
+            search.node.post(&format!("/{}-streams-event/_rollover", search.prefix), &json!({}));
+        }
         std::thread::sleep(Duration::from_millis(random.u64(..60)));
     }
     search.calm();
-    search.all_arrive("faults by chance", 0);
+    search.all_but_arrive("faults by chance", |name| search.letters(name).len());
     search.judge();
-    assert!(search.proxies.iter().all(|proxy| proxy.done().len() > 5));
+    for (proxy, name) in search.proxies.iter().zip(WAYS) {
+        assert!(proxy.done().len() > 5);
+        for letter in search.pipeline.dead_letters(name) {
+            assert!(letter["reason"].as_str().unwrap().contains("413"), "{letter}");
+        }
+    }
     search.end();
 }
