@@ -90,12 +90,14 @@ impl Torture {
         println!("torture: seed {first}");
         let until = Instant::now() + Duration::from_secs(60 * self.minutes);
         let (mut run, mut skipped, mut findings) = (0_u64, 0, Vec::new());
+        let mut whole: Vec<(&str, u32)> = parts.iter().map(|part| (part.name, 0)).collect();
         while run == 0 || Instant::now() < until {
-            let part = parts[(run % parts.len() as u64) as usize];
+            let place = (run % parts.len() as u64) as usize;
+            let part = parts[place];
             // The golden ratio spreads seeds that follow each other.
             let seed = first.wrapping_add((run / parts.len() as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15));
             match part.run(seed)? {
-                Outcome::Good => {}
+                Outcome::Good => whole[place].1 += 1,
                 Outcome::Skipped(tests) => skipped += tests.len(),
                 Outcome::Found(again) => findings.push(again),
             }
@@ -104,10 +106,11 @@ impl Torture {
         for again in &findings {
             println!("found something; it is repeated by\n  {again}");
         }
-        let found = findings.len();
+        let whole: Vec<String> = whole.iter().map(|(name, runs)| format!("{name} {runs}")).collect();
         println!(
-            "torture: {run} runs of {} parts, {found} findings, {skipped} tests skipped, seed {first}",
-            parts.len()
+            "torture: {run} runs, whole and good {}; {} findings, {skipped} tests skipped, seed {first}",
+            whole.join(", "),
+            findings.len()
         );
         Ok(if findings.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
     }

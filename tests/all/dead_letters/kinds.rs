@@ -3,10 +3,13 @@
 use std::time::Duration;
 
 use serde_json::{Value, json};
+use support::fault_proxy::FaultProxy;
+use support::metricast;
 use support::prometheus::Prometheus;
+use support::search::Node;
 use support::{Server, ports, wait};
 
-use super::{PATIENCE, Setup, record};
+use super::{DAY, PATIENCE, Setup, names, narrow, record};
 use crate::conformance::rulebreaker;
 
 fn wait_for_letters(setup: &Setup, number: usize) -> Vec<Value> {
@@ -68,4 +71,37 @@ fn a_record_that_waited_too_long_is_one() {
     }
     let (_, log) = running.stop();
     assert_eq!(setup.letters().len(), 3, "{log}");
+}
+
+#[test]
+fn what_a_leg_of_a_composite_rejects_after_all_is_one_without_its_record() {
+    let Some(node) = Node::shared() else { return };
+    narrow(&node, "late");
+    let proxy = FaultProxy::start(&node.url(), |_| true);
+    proxy.refuse();
+    let folder = tempfile::tempdir().unwrap();
+    let both = folder.path().join("both.wasm");
+    let composed = metricast::output(["compose", "prometheus", "elasticsearch", "-o", both.to_str().unwrap()]);
+    assert!(composed.status.success(), "{}", String::from_utf8_lossy(&composed.stderr));
+    let setup = Setup::new(&format!(
+        "[[publishers]]\nname = \"both\"\nplugin = {both:?}\nlisten = \"127.0.0.1:{}\"\n[publishers.config]\n\
+         publishers = [{{}}, {{ hosts = [\"{}\"], index_prefix = \"late\", indices = \"daily\", max_past = \"36500d\" }}]\n",
+        ports::free(),
+        proxy.url(),
+    ));
+    let running = setup.run();
+    let lines = [record("fits", 1), record("too large", 25_331)];
+    assert_eq!(setup.post(&lines.join("\n")).json()["accepted"], 2);
+    assert_eq!(setup.letters(), Vec::<Value>::new());
+    proxy.accept();
+    let letters = wait_for_letters(&setup, 1);
+    assert_eq!((&letters[0]["kind"], &letters[0]["offset"]), (&json!("late"), &json!(1)), "{letters:?}");
+    assert!(letters[0]["reason"].as_str().unwrap().contains("process.pid"), "{letters:?}");
+    assert!(letters[0].get("record").is_none(), "{letters:?}");
+    assert_eq!(names(&node, "late"), ["fits"]);
+    let stays = setup.command("dead-letters retry", &["--all"]);
+    assert_eq!((stays.code, stays.out.as_str()), (1, ""), "{}", stays.err);
+    let (_, log) = running.stop();
+    assert_eq!(setup.letters(), letters, "{log}");
+    node.delete(&format!("/late-{DAY}"));
 }
