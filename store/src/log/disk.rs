@@ -35,6 +35,11 @@ pub trait Disk: Send + Sync + 'static {
     /// # Errors
     /// The disk's own.
     fn sync_names(&self) -> io::Result<()>;
+    /// Bytes that are free, for those who may not use what is kept for the system.
+    ///
+    /// # Errors
+    /// The disk's own.
+    fn free(&self) -> io::Result<u64>;
 }
 
 /// A file that is read and written by place.
@@ -104,6 +109,11 @@ impl Disk for Folder {
 
     fn sync_names(&self) -> io::Result<()> {
         File::open(&self.0)?.sync_all()
+    }
+
+    fn free(&self) -> io::Result<u64> {
+        let found = rustix::fs::statvfs(&self.0)?;
+        Ok(found.f_bavail.saturating_mul(found.f_frsize))
     }
 }
 

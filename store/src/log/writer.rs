@@ -9,6 +9,8 @@ use super::{AppendError, Disk, DiskFile, Done, Draft, Place, Shared, Trim, lock}
 
 /// So much is written and synced together at most: more would make the first of them wait long.
 const COMMIT: u64 = 8 << 20;
+/// Bytes of the disk that no segment takes: the database beside the log goes on with them when the disk is full.
+const LEFT_FREE: u64 = 8 << 20;
 
 pub(super) struct Writer<D: Disk> {
     disk: D,
@@ -129,9 +131,14 @@ impl<D: Disk> Writer<D> {
     fn begin(&self, bytes: u64) -> io::Result<Segment<D::File>> {
         let first = lock(&self.shared.written).next;
         let name = name(first);
+        let length = self.segment_bytes.max(bytes + HEADER as u64);
+        let free = self.disk.free()?;
+        if free < length + LEFT_FREE {
+            let text = format!("{} MiB are free, of which the last {} are the database's", free >> 20, LEFT_FREE >> 20);
+            return Err(io::Error::new(io::ErrorKind::StorageFull, text));
+        }
         let begun = self.disk.create(&name).and_then(|file| {
-            let segment =
-                Segment::begin(first, self.shared.epoch, file, self.segment_bytes.max(bytes + HEADER as u64))?;
+            let segment = Segment::begin(first, self.shared.epoch, file, length)?;
             self.disk.sync_names()?;
             Ok(segment)
         });

@@ -246,7 +246,7 @@ fn with_faults_and_rollovers_by_chance_every_record_is_there_once() {
     search.all_but_arrive("faults by chance", |name| search.letters(name).len());
     search.judge();
     for (proxy, name) in search.proxies.iter().zip(WAYS) {
-        assert!(proxy.done().len() > 5);
+        assert!(!proxy.done().is_empty());
         for letter in search.pipeline.dead_letters(name) {
             assert!(letter["reason"].as_str().unwrap().contains("413"), "{letter}");
         }

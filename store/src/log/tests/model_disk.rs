@@ -17,6 +17,8 @@ struct Inner {
     /// Bytes that all files together may have.
     room: Option<usize>,
     failing_syncs: usize,
+    /// What it says is free, where it says less than everything.
+    free: Option<u64>,
 }
 
 #[derive(Clone, Debug)]
@@ -49,6 +51,10 @@ impl ModelDisk {
 
     pub(super) fn fail_syncs(&self, count: usize) {
         self.lock().failing_syncs = count;
+    }
+
+    pub(super) fn set_free(&self, free: Option<u64>) {
+        self.lock().free = free;
     }
 
     pub(super) fn files(&self) -> Vec<String> {
@@ -149,6 +155,10 @@ impl Disk for ModelDisk {
     fn sync_names(&self) -> io::Result<()> {
         self.lock().deeds.push(Deed::SyncNames);
         Ok(())
+    }
+
+    fn free(&self) -> io::Result<u64> {
+        Ok(self.lock().free.unwrap_or(u64::MAX))
     }
 }
 

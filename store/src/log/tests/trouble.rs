@@ -30,6 +30,19 @@ fn a_full_disk_is_told_and_it_goes_on_when_there_is_room() {
 }
 
 #[test]
+fn the_last_of_a_disk_is_left_to_the_database() {
+    let disk = ModelDisk::default();
+    let (log, _) = open(disk.clone(), 512);
+    append(&log, 0..10).unwrap();
+    disk.set_free(Some((8 << 20) + 400));
+    let error = (1..100).find_map(|at| append(&log, at * 10..at * 10 + 10).err()).unwrap();
+    assert_eq!(error.to_string(), "the disk is full: 8 MiB are free, of which the last 8 are the database's");
+    disk.set_free(Some((8 << 20) + 600));
+    append(&log, 5_000..5_010).unwrap();
+    log.close();
+}
+
+#[test]
 fn after_a_sync_that_failed_nothing_is_taken_before_the_log_is_opened_anew() {
     let disk = ModelDisk::default();
     let (log, _) = open(disk.clone(), 1 << 16);
