@@ -48,6 +48,8 @@ type Always = dyn Fn(&Request) -> Option<Fault> + Send + Sync;
 #[derive(Default)]
 struct Script {
     next: VecDeque<Fault>,
+    /// Whether everybody is cut off when that is over.
+    then_cut: bool,
     by_chance: Option<(fastrand::Rng, Vec<Fault>)>,
     always: Option<Box<Always>>,
     sent: Vec<Sent>,
@@ -59,6 +61,8 @@ struct Shared {
     concerns: Box<Kind>,
     script: Mutex<Script>,
     ended: AtomicBool,
+    /// Nobody is served.
+    cut: AtomicBool,
     /// Those that hang are let go.
     calm: AtomicBool,
 }
@@ -80,6 +84,7 @@ impl FaultProxy {
             concerns: Box::new(concerns),
             script: Mutex::default(),
             ended: AtomicBool::new(false),
+            cut: AtomicBool::new(false),
             calm: AtomicBool::new(false),
         });
         let proxy = Self { address, shared, listening: Mutex::default() };
@@ -95,6 +100,19 @@ impl FaultProxy {
     /// This happens to the next request, or the one after what was asked for before.
     pub fn then(&self, fault: Fault) {
         self.script().next.push_back(fault);
+    }
+
+    /// The same, and every request behind it is cut off unread, of whatever kind, until [`serve`](Self::serve).
+    pub fn then_cut(&self, fault: Fault) {
+        let mut script = self.script();
+        script.next.push_back(fault);
+        script.then_cut = true;
+    }
+
+    /// Nobody is cut off any more.
+    pub fn serve(&self) {
+        self.script().then_cut = false;
+        self.shared.cut.store(false, Ordering::SeqCst);
     }
 
     /// One of these happens to each third request or so.
@@ -173,7 +191,7 @@ impl Shared {
         stream.set_nodelay(true)?;
         let mut reader = BufReader::new(stream);
         while let Some(mut request) = read_head(&mut reader)? {
-            if is_closed.load(Ordering::SeqCst) || self.ended.load(Ordering::SeqCst) {
+            if [is_closed, &self.ended, &self.cut].iter().any(|off| off.load(Ordering::SeqCst)) {
                 return reset(stream);
             }
             if !(self.concerns)(&request.path) {
@@ -205,6 +223,9 @@ impl Shared {
     fn next_before_the_body(&self) -> Option<Fault> {
         let mut script = lock(&self.script);
         let mut next = script.next.pop_front();
+        if next.is_some() && script.then_cut && script.next.is_empty() {
+            self.cut.store(true, Ordering::SeqCst);
+        }
         if next.is_none()
             && let Some((random, faults)) = &mut script.by_chance
             && random.u8(..3) == 0
@@ -288,97 +309,4 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::stub::{Answer, Stub};
-    use crate::{http as client, wait};
-
-    fn proxied() -> (Stub, FaultProxy) {
-        let stub = Stub::start(|_| Answer::json(200, &json!({"items": [1, 2]})));
-        let proxy = FaultProxy::start(&stub.url(), |path| path.contains("bulk"));
-        (stub, proxy)
-    }
-
-    fn post(proxy: &FaultProxy) -> Result<client::Answer, String> {
-        client::post(&format!("{}/_bulk", proxy.url()), "text/plain", "some body").map_err(|error| error.to_string())
-    }
-
-    #[test]
-    fn each_fault_is_what_it_is_called() {
-        let (stub, proxy) = proxied();
-        for (fault, arrives, is_answered) in [
-            (Fault::SlowAnswer(Duration::ZERO), true, true),
-            (Fault::SlowRequest(Duration::ZERO), true, true),
-            (Fault::ResetInRequest, false, false),
-            (Fault::ResetBeforeAnswer, true, false),
-            (Fault::ResetInAnswer, true, false),
-            (Fault::Truncated(true), true, false),
-            (Fault::Truncated(false), false, false),
-            (Fault::Malformed(true), true, true),
-            (Fault::Malformed(false), false, true),
-            (Fault::LateStatus(504), true, true),
-            (Fault::Status(413, RetryAfter::Unsaid), false, true),
-        ] {
-            let before = stub.requests().len();
-            proxy.then(fault);
-            let answer = post(&proxy);
-            assert_eq!(
-                (stub.requests().len() > before, answer.is_ok()),
-                (arrives, is_answered),
-                "{fault:?} {answer:?}"
-            );
-            assert_eq!(fault.arrives(), arrives);
-        }
-        for (fault, items) in [
-            (Fault::FewerItems, json!([1])),
-            (Fault::MoreItems, json!([1, 2, 2])),
-            (Fault::NoItems(false), json!([])),
-            (Fault::NoItems(true), json!([])),
-        ] {
-            proxy.then(fault);
-            assert_eq!(post(&proxy).unwrap().json()["items"], items);
-        }
-        proxy.then(Fault::ItemStatus(500));
-        let items = post(&proxy).unwrap().json()["items"].clone();
-        assert_eq!((&items[0], &items[1]["create"]["status"]), (&json!(1), &json!(500)));
-    }
-
-    #[test]
-    fn a_status_comes_with_the_time_to_wait_in_either_form() {
-        let (_stub, proxy) = proxied();
-        proxy.then(Fault::Status(503, RetryAfter::Seconds(7)));
-        proxy.then(Fault::Status(429, RetryAfter::Date(7)));
-        proxy.then(Fault::Status(429, RetryAfter::Unsaid));
-        let answer = post(&proxy).unwrap();
-        assert_eq!((answer.status, answer.header("retry-after")), (503, "7"));
-        let answer = post(&proxy).unwrap();
-        let time = |name| httpdate::parse_http_date(answer.header(name)).unwrap();
-        assert_eq!(time("retry-after").duration_since(time("date")).unwrap(), Duration::from_secs(7));
-        assert_eq!(post(&proxy).unwrap().header("retry-after"), "");
-    }
-
-    #[test]
-    fn who_hangs_is_let_go_in_the_end() {
-        let (stub, proxy) = proxied();
-        proxy.then(Fault::Hang(true));
-        thread::scope(|scope| {
-            let asked = scope.spawn(|| post(&proxy));
-            wait::until("a request", Duration::from_secs(5), || (stub.requests().len() == 1).then_some(()));
-            assert!(!asked.is_finished());
-            proxy.calm();
-            assert!(asked.join().unwrap().is_err());
-        });
-    }
-
-    #[test]
-    fn who_is_refused_cannot_connect_and_others_are_not_concerned() {
-        let (stub, proxy) = proxied();
-        proxy.then(Fault::Status(503, RetryAfter::Unsaid));
-        assert_eq!(client::get(&proxy.url()).unwrap().status, 200);
-        assert_eq!((stub.requests().len(), proxy.sent().len()), (1, 0));
-        proxy.refuse();
-        assert!(post(&proxy).is_err());
-        proxy.accept();
-        assert_eq!(post(&proxy).unwrap().status, 503);
-    }
-}
+mod tests;

@@ -189,11 +189,13 @@ fn a_stream_that_rolls_over_while_outcomes_are_in_doubt_has_every_record_once() 
         Fault::Hang(true),
     ];
     for (number, fault) in in_doubt.into_iter().enumerate() {
-        let done = search.proxies[1].done().len() + 1;
-        search.proxies[1].then(fault);
+        // Written before the rollover, and sent again behind it.
+        search.proxies[1].then_cut(fault);
+        let stored = search.node.count(&stream);
         search.pipeline.send("before");
-        wait::until("an outcome in doubt", PATIENCE, || (search.proxies[1].done().len() >= done).then_some(()));
+        wait::until("a write in doubt", PATIENCE, || (search.node.count(&stream) > stored).then_some(()));
         search.node.post(&format!("/{stream}/_rollover"), &json!({}));
+        search.proxies[1].serve();
         search.pipeline.send("after");
         search.all_arrive(&format!("{fault:?} and a rollover"));
         let counted = search.pipeline.in_doubt("streams");
