@@ -15,7 +15,7 @@ use xtask::servers::TESTER;
 
 use crate::http::Answer;
 use crate::process::Process;
-use crate::{Server, http as client, ports, require};
+use crate::{Server, http as client, ports, require, wait};
 
 pub use pool::Lease;
 
@@ -161,13 +161,22 @@ impl Node {
     /// How many documents an index, data stream or pattern has by now.
     pub fn count(&self, index: &str) -> u64 {
         self.refresh(index);
-        self.get(&format!("/{index}/_count"))["count"].as_u64().expect("a count")
+        self.read(&Method::GET, &format!("/{index}/_count"), "")["count"].as_u64().expect("a count")
     }
 
     /// What a search over all that was written by now finds.
     pub fn search(&self, index: &str, query: &Value) -> Value {
         self.refresh(index);
-        self.post(&format!("/{index}/_search"), query)
+        self.read(&Method::POST, &format!("/{index}/_search"), &query.to_string())
+    }
+
+    /// An index that is new answers 503 until its shards are started.
+    fn read(&self, method: &Method, path: &str, body: &str) -> Value {
+        let answer = wait::until(path, PATIENCE, || {
+            let answer = self.send(method.clone(), path, "application/json", body);
+            (answer.status != 503).then_some(answer)
+        });
+        answer.expect_success(path).json()
     }
 
     /// The task ids of all documents of an index, data stream or pattern, each as often as it is there.

@@ -53,12 +53,12 @@ const PARTS: [Part; 5] = [
     Part {
         name: "crash",
         arguments: &["--workspace", "--test", "all", "--", "crash::", "--nocapture"],
-        variables: |seed| chance(seed, ("METRICAST_TORTURE_KILLS", 200)),
+        variables: |seed| chance(seed, ("METRICAST_TORTURE_KILLS", 250)),
     },
     Part {
         name: "reload",
         arguments: &["--workspace", "--test", "all", "--", "reload::", "--nocapture"],
-        variables: |seed| chance(seed, ("METRICAST_TORTURE_RELOADS", 200)),
+        variables: |seed| chance(seed, ("METRICAST_TORTURE_RELOADS", 250)),
     },
     Part {
         name: "faulty",

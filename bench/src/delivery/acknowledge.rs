@@ -17,7 +17,7 @@ use crate::spread::Spread;
 const SENDERS: [usize; 3] = [1, 16, 256];
 const RECORDS: [usize; 2] = [10, 1_000];
 const PUBLISHER: &str = "[[publishers]]\nplugin = \"prometheus\"\nlisten = \"127.0.0.1:0\"\n";
-/// The issue's: durable of memory, in records a second.
+/// Durable of memory, in records a second.
 const AIM: f64 = 0.7;
 
 /// Measures a durable queue beside one in memory

@@ -21,24 +21,31 @@ impl<O: Opener> Leg<O> {
         } else {
             self.commit_the_last().await;
         }
-        let mut closing: FuturesUnordered<_> = self.idle.iter_mut().map(Slot::close).collect();
-        let mut outcome = Ok(());
-        while let Some(closed) = closing.next().await {
-            outcome = outcome.and(closed);
+        if self.profile.stateful && !self.status.is_caught_up() {
+            // What it would send is less than was seen before.
+            return Ok(());
         }
-        drop(closing);
-        outcome?;
-        if self.profile.stateful && !self.save().await? {
+        self.close_all().await?;
+        if self.profile.stateful && self.left.is_empty() && !self.save().await? {
             tracing::warn!(publisher = self.status.name(), "its state after the end could not be saved");
         }
         if !self.profile.stateful {
             // What it gave up at its end.
             self.keep_what_is_answered().await;
         }
-        if self.left.is_empty() {
+        if self.left.is_empty() && self.answered >= self.repeats_to {
             self.ended_well().await;
         }
         Ok(())
+    }
+
+    async fn close_all(&mut self) -> Result<(), Halt> {
+        let mut closing: FuturesUnordered<_> = self.idle.iter_mut().map(Slot::close).collect();
+        let mut outcome = Ok(());
+        while let Some(closed) = closing.next().await {
+            outcome = outcome.and(closed);
+        }
+        outcome
     }
 
     /// Nothing was handed over that the cursor does not tell of. Where that cannot be kept, the next start takes it that
@@ -49,9 +56,10 @@ impl<O: Opener> Leg<O> {
         }
     }
 
-    /// All is answered for: the cursor is to follow before anything is ended.
+    /// All is answered for: the cursor is to follow before anything is ended. Told to end in the middle of a batch, a
+    /// state is made again from the last snapshot.
     async fn save_the_last(&mut self) -> Result<(), Halt> {
-        while self.saving.due_at().is_some() && !self.save().await? {
+        while self.left.is_empty() && self.saving.due_at().is_some() && !self.save().await? {
             sleep(SNAPSHOT_AFTER).await;
             for slot in &mut self.idle {
                 slot.revive().await?;

@@ -31,6 +31,11 @@ impl Kept {
         Self { saved, accepted_to, ..Self::default() }
     }
 
+    /// The same for another plugin, which has failed at nothing yet.
+    pub(super) fn of_another(&self) -> Self {
+        Self { failed_saves: 0, failed_restores: 0, ..self.clone() }
+    }
+
     /// What an instance is opened with.
     pub(super) fn snapshot(&self) -> Option<Saved> {
         self.saved.clone()

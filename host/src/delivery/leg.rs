@@ -1,7 +1,8 @@
 //! The task of one delivery: reads batches, keeps its slots busy, moves the cursor.
 //!
 //! Whatever takes time is a [`Work`] that a slot is lent for, so that one that hangs holds up nobody else. What is due
-//! (a flush, a snapshot, opening an instance that was lost) comes before the next batch. How it ends is in `ending`.
+//! (a flush, a snapshot, opening an instance that was lost) comes before the next batch. `progress` has how far it has got,
+//! `ending` how it ends.
 
 use std::collections::{BTreeSet, VecDeque};
 use std::num::NonZeroU32;
@@ -13,7 +14,6 @@ use std::time::Duration;
 use futures::FutureExt as _;
 use futures::future::BoxFuture;
 use futures::stream::{FuturesUnordered, StreamExt as _};
-use metricast_records::Batch;
 use metricast_store::meta::MetaError;
 use tokio::sync::{Notify, mpsc, watch};
 use tokio::time::{Instant, sleep, sleep_until};
@@ -41,10 +41,6 @@ use crate::queue::{Entry, Reader};
 const REMINDER: Duration = Duration::from_mins(10);
 /// What is to last before anything goes on is tried again after so long.
 pub(super) const KEEP_AGAIN: Duration = Duration::from_secs(1);
-
-/// Records that may be handed over beyond those that were by the last commit. So many are looked up at the backend, or
-/// sent twice, after a crash; and when so many are under way, no more are handed over before the next commit.
-const RESERVE: u64 = if cfg!(test) { 20 } else { 100_000 };
 
 /// A publisher that no instance has told of.
 const UNKNOWN: Profile =
@@ -77,15 +73,15 @@ pub(super) struct Leg<O: Opener> {
     /// The end of what was there at the start: an instance with state shows nothing before it has all of that.
     pub(super) backlog_to: u64,
     /// What was handed over before the start is handed over again up to here.
-    repeats_to: u64,
+    pub(super) repeats_to: u64,
     /// Up to here records may be handed over: a start after a crash takes it that they were.
     pub(super) reserved_to: u64,
     /// What is to be handed over as soon as that has moved on.
-    beyond: Option<Entry>,
+    pub(super) beyond: Option<Entry>,
     /// What lies below may have been seen in a state, and is never given up: what was seen would go back.
     pub(super) shown_to: u64,
     /// Records that no instance may see again.
-    skipped: BTreeSet<u64>,
+    pub(super) skipped: BTreeSet<u64>,
     pub(super) ledger: Arc<Ledger>,
     /// How far the cursor is that lasts.
     pub(super) keeping: Keeping,
@@ -308,7 +304,8 @@ impl<O: Opener> Leg<O> {
             self.flushes.send_modify(|flushes| *flushes += 1);
         }
         for slot in std::mem::take(&mut self.idle) {
-            match self.due(&slot, now).filter(|_| self.change.is_none()) {
+            let due = if self.change.is_none() { self.due(&slot, now) } else { None };
+            match due {
                 Some(work) => self.begin(slot, work, under_way),
                 None => self.idle.push(slot),
             }
@@ -334,22 +331,13 @@ impl<O: Opener> Leg<O> {
         under_way.push(async move { Finished::Commit(cursor, reserved_to, ledger.commit_all(effects).await) }.boxed());
     }
 
-    /// How far records may be handed over after the next commit.
-    pub(super) fn reserve(&self) -> u64 {
-        if self.profile.stateful || !self.ledger.is_durable() {
-            return u64::MAX;
-        }
-        let next = self.beyond.as_ref().map_or(self.watermark.next(), |entry| entry.next);
-        next.saturating_add(RESERVE).max(self.repeats_to)
-    }
-
     fn due(&mut self, slot: &Slot<O>, now: Instant) -> Option<Work> {
         let is_lost = slot.is_scraped() && std::mem::take(&mut self.is_lost);
         if is_lost || slot.revive_at().is_some_and(|at| at <= now) {
             Some(Work::Revive)
         } else if slot.flush_is_due() {
             Some(Work::Flush)
-        } else if slot.is_open() && !self.keeping.is_under_way() && self.saving.due_at().is_some_and(|at| at <= now) {
+        } else if slot.is_open() && self.may_save() && self.saving.due_at().is_some_and(|at| at <= now) {
             self.saving.begin(now);
             Some(Work::Save)
         } else {
@@ -357,9 +345,18 @@ impl<O: Opener> Leg<O> {
         }
     }
 
+    /// A snapshot is of whole batches: it belongs to a cursor.
+    fn may_save(&self) -> bool {
+        self.left.is_empty() && !self.keeping.is_under_way()
+    }
+
     /// When something is due for a slot that is idle, or for the cursor.
     fn wake_at(&self) -> Option<Instant> {
-        let may_save = !self.keeping.is_under_way() && self.idle.iter().any(Slot::is_open);
+        if self.change.is_some() {
+            // All else comes after it.
+            return self.keeping.due_at();
+        }
+        let may_save = self.may_save() && self.idle.iter().any(Slot::is_open);
         let save_at = self.saving.due_at().filter(|_| may_save);
         let revive_at = self.idle.iter().filter_map(Slot::revive_at);
         revive_at.chain(save_at).chain(self.keeping.due_at()).chain(self.flush_at).min()
@@ -378,24 +375,6 @@ impl<O: Opener> Leg<O> {
         let slot = self.idle.pop().unwrap_or_else(|| self.new_slot());
         let pieces = VecDeque::from([Piece::new(Arc::clone(&entry.batch))]);
         self.begin(slot, Work::Deliver(entry, pieces), under_way);
-    }
-
-    fn without_skipped(&self, entry: Entry) -> Entry {
-        if self.skipped.range(entry.first..entry.next).next().is_none() {
-            return entry;
-        }
-        let records = entry.batch.records().filter(|record| !self.skipped.contains(&record.offset));
-        let indexes: Vec<u32> = records.map(|record| record.index).collect();
-        Entry { batch: Arc::new(entry.batch.select(&indexes)), ..entry }
-    }
-
-    /// What was there before the start may have reached the backend.
-    fn marked(&self, entry: Entry) -> Entry {
-        if !self.ledger.is_durable() || (entry.first >= self.repeats_to && !entry.again) {
-            return entry;
-        }
-        self.status.doubt(entry.batch.len() as u64);
-        Entry { batch: Arc::new(Batch::clone(&entry.batch).with_redelivered(true)), ..entry }
     }
 
     fn begin(&self, mut slot: Slot<O>, work: Work, under_way: &mut UnderWay<O>) {
@@ -464,40 +443,6 @@ impl<O: Opener> Leg<O> {
             }
         }
         Ok(())
-    }
-
-    fn answered_for(&mut self, entry: &Entry) {
-        self.answered = self.watermark.done(entry.first);
-        self.status.set_oldest(self.watermark.oldest());
-        if !self.profile.stateful {
-            self.assembler.reader().release(self.answered);
-            self.keeping.moved(self.answered, self.ledger.is_durable());
-        }
-        self.show_when_caught_up();
-    }
-
-    /// The cursor of a stateful plugin moves with its snapshot, which has just been taken.
-    pub(super) fn saved(&mut self) -> u64 {
-        self.saving.saved();
-        self.answered
-    }
-
-    pub(super) fn committed(&mut self, cursor: u64, outcome: Result<(), MetaError>) {
-        match outcome {
-            Ok(()) => {
-                self.skipped = self.skipped.split_off(&cursor);
-                self.keeping.done(cursor);
-                self.saving.kept(Instant::now());
-                self.status.kept();
-            }
-            Err(error) => {
-                self.keeping.failed(self.profile.stateful);
-                if self.profile.stateful {
-                    self.saving.failed(Instant::now());
-                }
-                self.status.not_kept(&error.to_string());
-            }
-        }
     }
 }
 

@@ -28,6 +28,7 @@ mod ledger;
 mod leg;
 mod opening;
 mod poison;
+mod progress;
 mod receipt;
 mod retry;
 pub(crate) mod sandbox;

@@ -30,6 +30,11 @@ impl Saving {
         Self { max_unsaved, unsaved: 0, due_at: None, not_before: None, pause: SNAPSHOT_AFTER, began_at: None }
     }
 
+    /// From now on.
+    pub(super) fn set_max_unsaved(&mut self, bytes: usize) {
+        self.max_unsaved = bytes;
+    }
+
     /// None where all is saved.
     pub(super) fn due_at(&self) -> Option<Instant> {
         self.due_at

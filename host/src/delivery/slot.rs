@@ -97,7 +97,7 @@ impl<O: Opener> Slot<O> {
     /// Is to be opened where another one is: with its state, and the records since then.
     pub(super) fn succeed(&mut self, old: &Self, may_reset: bool) {
         self.stateful = old.stateful;
-        self.kept = old.kept.clone();
+        self.kept = old.kept.of_another();
         self.may_reset = may_reset && self.kept.snapshot().is_some();
         self.handed = old.handed.clone();
         self.shown_to = old.shown_to;
@@ -264,9 +264,14 @@ impl<O: Opener> Slot<O> {
         }
         match self.try_open().await? {
             Ok(_profile) => self.status.running(),
-            Err(error) => self.revive_at = Some(Instant::now() + self.pause(&error)),
+            Err(error) => self.open_later(&error),
         }
         Ok(())
+    }
+
+    /// Not before a pause.
+    pub(super) fn open_later(&mut self, error: &CallError) {
+        self.revive_at = Some(Instant::now() + self.pause(error));
     }
 
     /// Any call tells.

@@ -19,11 +19,10 @@ use super::ledger::Ledger;
 use super::leg::Leg;
 use super::retry::Backoff;
 use super::sandbox::Opener;
-use super::saving::Saving;
 use super::slot::Slot;
 use super::trouble::{Halt, Remedy, remedy};
 use super::{Settings, SwapError};
-use crate::plugin::{CallError, Profile};
+use crate::plugin::{CallError, Profile, Saved};
 
 /// What is under way may take so long to come to a stop, and the new one to open.
 pub(super) const TRIAL: Duration = Duration::from_mins(2);
@@ -49,31 +48,37 @@ pub(super) struct Swap<O> {
     pub(super) done: oneshot::Sender<Result<(), SwapError>>,
 }
 
+/// What the new plugin is like, or how its backend is away.
+type FirstTry = Result<Profile, CallError>;
+
 impl<O: Opener> Leg<O> {
     /// One change, while nothing is under way.
     pub(super) async fn swap(&mut self, swap: Swap<O>) -> Result<(), Halt> {
         let Swap { opener, settings, ready, go, done } = swap;
         let opener = Arc::new(opener);
-        let (next, outcome) = self.successor(&opener, &settings).await?;
-        let outcome = outcome.and_then(|profile| self.fits(profile));
+        let saved = self.save_old().await?;
+        let mut next = self.successor(&opener, &settings);
+        let tried = next.try_open().await?;
+        let outcome = self.fits(&tried);
+        let fits = outcome.is_ok();
         // Who asked may have left, which is a no.
-        let _ = ready.send(outcome.clone().map(drop));
-        let Ok(profile) = outcome else { return Ok(()) };
-        if go.await.is_err() {
-            return Ok(());
+        let _ = ready.send(outcome);
+        if fits && go.await.is_ok() {
+            let _ = done.send(self.take_over(opener, settings, saved, next, tried).await);
         }
-        let outcome = self.take_over(opener, settings, next, profile).await;
-        let _ = done.send(outcome);
         Ok(())
     }
 
-    /// A slot with the new plugin, brought to where the old one is; and what it is like, where it opens. None where its
-    /// backend is away: it opens as soon as that is there.
-    async fn successor(
-        &mut self,
-        opener: &Arc<O>,
-        settings: &Settings,
-    ) -> Result<(Slot<O>, Result<Option<Profile>, SwapError>), Halt> {
+    /// Where there is none, as in the middle of a batch, the last one and the records since then make the same state.
+    async fn save_old(&mut self) -> Result<Option<Saved>, Halt> {
+        match self.idle.first_mut().filter(|_| self.profile.stateful && self.left.is_empty()) {
+            Some(old) => old.save(self.answered).await,
+            None => Ok(None),
+        }
+    }
+
+    /// A slot with the new plugin, to be opened with what the old one has.
+    fn successor(&self, opener: &Arc<O>, settings: &Settings) -> Slot<O> {
         let flushes = self.flushes.subscribe();
         let breaker = Breaker::new(Backoff::new(&settings.retry, fastrand::Rng::new()));
         let ledger = Arc::new(Ledger::new(self.assembler.reader().committer(), self.status.name(), &opener.plugin()));
@@ -81,25 +86,21 @@ impl<O: Opener> Leg<O> {
         let interrupted = self.interrupt.subscribe();
         let mut next = Slot::new(Arc::clone(opener), &settings.retry, breaker, status, ledger, flushes, interrupted);
         if self.profile.stateful
-            && let Some(old) = self.idle.first_mut()
+            && let Some(old) = self.idle.first()
         {
-            // Where it gives no snapshot, the last one and the records since then make the same state.
-            old.save(self.answered).await?;
             next.succeed(old, settings.reset_state);
         }
-        let outcome = match next.try_open().await? {
-            Ok(profile) => Ok(Some(profile)),
-            Err(error) if is_away(&error) => Ok(None),
-            Err(error) => Err(SwapError::Refused(error.to_string())),
-        };
-        Ok((next, outcome))
+        next
     }
 
-    fn fits(&self, profile: Option<Profile>) -> Result<Option<Profile>, SwapError> {
-        let keeps_state = |profile: Profile| profile.stateful;
-        match profile.map(keeps_state) {
-            Some(stateful) if stateful != self.profile.stateful => Err(SwapError::OtherKind { stateful }),
-            _ => Ok(profile),
+    /// Whether it is to be done, as far as the first try to open shows: where the backend is away, another one follows.
+    fn fits(&self, tried: &FirstTry) -> Result<(), SwapError> {
+        match tried {
+            Ok(Profile { stateful, .. }) if *stateful != self.profile.stateful => {
+                Err(SwapError::OtherKind { stateful: *stateful })
+            }
+            Err(error) if !is_away(error) => Err(SwapError::Refused(error.to_string())),
+            _ => Ok(()),
         }
     }
 
@@ -107,12 +108,13 @@ impl<O: Opener> Leg<O> {
         &mut self,
         opener: Arc<O>,
         settings: Settings,
+        saved: Option<Saved>,
         mut next: Slot<O>,
-        profile: Option<Profile>,
+        tried: FirstTry,
     ) -> Result<(), SwapError> {
-        if let Some(saved) = next.kept.snapshot().filter(|_| self.profile.stateful) {
+        if let Some(saved) = saved {
             let cursor = self.answered;
-            let committed = next.ledger.commit(cursor, Some(saved)).await;
+            let committed = self.ledger.commit(cursor, Some(saved)).await;
             committed.map_err(|error| SwapError::Unkept(error.to_string()))?;
             self.saved();
             self.committed(cursor, Ok(()));
@@ -130,14 +132,17 @@ impl<O: Opener> Leg<O> {
         self.ledger.move_letters_to(&next.ledger);
         self.ledger = Arc::clone(&next.ledger);
         self.opener = opener;
-        self.saving = Saving::new(settings.max_unsaved);
+        self.saving.set_max_unsaved(settings.max_unsaved);
         self.settings = settings;
-        self.is_like(profile.unwrap_or(self.profile));
+        self.is_like(*tried.as_ref().unwrap_or(&self.profile));
         self.slots = 1;
-        self.idle = vec![next];
         self.flush_at = self.flush_at.and_then(|at| Some(at.min(self.next_flush()?)));
         self.begin_lastingly().await;
-        self.status.running();
+        match tried {
+            Ok(_profile) => self.status.running(),
+            Err(away) => next.open_later(&away),
+        }
+        self.idle = vec![next];
         Ok(())
     }
 }

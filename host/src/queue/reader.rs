@@ -61,7 +61,11 @@ impl Queue {
     /// What the database of a durable queue says.
     pub async fn reader_of(&self, publisher: &str, when_behind: WhenBehind, start: Start) -> Result<Reader, MetaError> {
         let known = match &self.0.kept {
-            Some(kept) => kept.known(publisher)?,
+            Some(kept) => {
+                // What one before it asked for may still be on its way, and counts: commits are answered in order.
+                let _ = change_and_wait(kept, Change::default()).await;
+                kept.known(publisher)?
+            }
             None => None,
         };
         let is_new = known.is_none();
@@ -321,11 +325,12 @@ impl Reader {
 }
 
 impl Drop for Reader {
-    /// In memory a publisher that is gone holds nothing back; a durable queue keeps its place, for it may come again.
+    /// In memory a publisher that is gone holds nothing back; a durable queue keeps its place, for it may come again,
+    /// where it has not done so by now.
     fn drop(&mut self) {
         let mut state = self.shared.lock();
         let gone = state.places[self.place].take();
-        if let Some(place) = gone.filter(|_| self.shared.kept.is_some()) {
+        if let Some(place) = gone.filter(|place| self.shared.kept.is_some() && !state.is_present(&place.name)) {
             state.absent.insert(place.name, place.synced);
         }
         drop(state);

@@ -170,6 +170,11 @@ impl State {
         self.places.iter().flatten()
     }
 
+    /// Whether a publisher has a reader.
+    pub(super) fn is_present(&self, name: &str) -> bool {
+        self.present().any(|place| place.name == name)
+    }
+
     /// Of the publisher that is furthest behind.
     pub(super) fn lowest_cursor(&self) -> u64 {
         self.present().map(|place| place.cursor).min().unwrap_or(self.next)

@@ -71,8 +71,8 @@ pub struct Change {
 pub struct PublisherChange {
     /// Its name.
     pub name: String,
-    /// The offset below which it has answered for every record; one below that which is kept changes nothing. Skipped
-    /// offsets below it go.
+    /// The offset below which it has answered for every record; one below that which is kept changes nothing, nor does
+    /// the state that belongs to it. Skipped offsets below it go.
     pub cursor: Option<u64>,
     /// Offsets at or above the cursor that it has answered for, or must never see again.
     pub skip: Vec<u64>,

@@ -176,7 +176,8 @@ pub(super) fn apply(tables: &mut Tables<'_>, change: &PublisherChange) -> Result
     let name = change.name.as_str();
     let old = tables.publishers.get(name.as_bytes(), |fields| decode(name, fields))?;
     let mut row = old.unwrap_or_default();
-    if let Some(state) = &change.state {
+    let is_behind = change.cursor.is_some() && change.cursor < row.cursor;
+    if let Some(state) = change.state.as_ref().filter(|_| !is_behind) {
         row.state = set_state(tables, name, state)?;
     }
     if let Some(cursor) = change.cursor {

@@ -2,12 +2,14 @@
 //! server has changed, and the plugin may have to.
 
 use std::io::Write as _;
+use std::time::Duration;
 
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use http::{Method, Request};
 use serde_json::{Value, json};
 use support::http::{self as client, Answer};
+use support::wait;
 
 use super::engines::Engine;
 
@@ -89,8 +91,11 @@ pub(super) fn an_index_with_a_replica_is_yellow_on_one_node(engine: &Engine) {
 
 pub(super) fn a_name_without_a_template_becomes_a_plain_index(engine: &Engine) {
     assert_eq!(statuses(engine, "/fact-guess/_bulk", "{\"create\":{}}\n{\"n\":\"1\"}\n").0, [201]);
-    let mapping = engine.get("/fact-guess/_mapping");
-    assert_eq!(mapping["fact-guess"]["mappings"]["properties"]["n"]["type"], "text");
+    let guessed = wait::until("a mapping", Duration::from_secs(30), || {
+        let mapping = engine.get("/fact-guess/_mapping");
+        mapping["fact-guess"]["mappings"]["properties"]["n"]["type"].as_str().map(str::to_owned)
+    });
+    assert_eq!(guessed, "text");
 }
 
 pub(super) fn a_bulk_without_a_newline_at_its_end_is_refused_whole(engine: &Engine) {

@@ -246,7 +246,9 @@ impl Inside {
     fn apply(&mut self, change: PublisherChange) {
         let row = self.publishers.entry(change.name.clone()).or_default();
         row.name = change.name;
+        let is_behind = change.cursor.is_some() && change.cursor < row.cursor;
         match change.state {
+            _ if is_behind => {}
             Some(StateChange::Set(state)) => {
                 row.state = Some(meta::StateHead { next_offset: state.next_offset, ..meta::StateHead::default() });
                 self.states.insert(row.name.clone(), state);

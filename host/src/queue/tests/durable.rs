@@ -283,6 +283,21 @@ async fn the_log_goes_only_below_the_synced_cursors_of_all_who_are_known() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn who_leaves_after_its_successor_came_holds_nothing() {
+    let medium = Medium::default();
+    let (_kept, queue) = open(&medium);
+    let before = reader(&queue, "p", Start::Now).await;
+    let after = reader(&queue, "p", Start::Now).await;
+    for _ in 0..200 {
+        queue.append(batch(2)).await.unwrap();
+    }
+    drop(before);
+    commit(&after, 400).await;
+    tokio::time::sleep(PATIENCE).await;
+    assert!(medium.first() > 0);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_new_publisher_is_known_before_any_record_is_acknowledged_to_it() {
     let medium = Medium::default();
     let (kept, queue) = open(&medium);

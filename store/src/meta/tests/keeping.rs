@@ -88,6 +88,22 @@ fn a_shorter_state_leaves_nothing_of_a_longer_one() {
 }
 
 #[test]
+fn a_state_of_a_cursor_below_the_one_that_is_kept_changes_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let meta = open(&folder);
+    for (cursor, kept) in [(5, 5), (3, 5), (5, 5), (8, 8), (7, 8)] {
+        let state = State { version: 1, next_offset: cursor, bytes: vec![cursor as u8] };
+        let change = publisher("p", |change| {
+            change.cursor = Some(cursor);
+            change.state = Some(StateChange::Set(state));
+        });
+        meta.commit_and_wait(change).unwrap();
+        assert_eq!(meta.publisher("p").unwrap().unwrap().cursor, Some(kept));
+        assert_eq!(meta.state("p").unwrap().unwrap().bytes, [kept as u8]);
+    }
+}
+
+#[test]
 fn skipped_offsets_go_when_the_cursor_passes_them() {
     let folder = tempfile::tempdir().unwrap();
     let meta = open(&folder);

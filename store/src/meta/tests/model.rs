@@ -108,11 +108,13 @@ impl Model {
         }
         for changed in &change.publishers {
             let known = self.publishers.entry(changed.name.clone()).or_default();
+            let is_behind = changed.cursor.is_some() && changed.cursor < known.cursor;
             known.cursor = known.cursor.max(changed.cursor);
             known.skipped.extend(&changed.skip);
             known.skipped = known.skipped.split_off(&known.cursor.unwrap_or(0));
             known.dropped += changed.dropped;
             match &changed.state {
+                _ if is_behind => {}
                 None => {}
                 Some(StateChange::Remove) => known.state = None,
                 Some(StateChange::Set(state)) => known.state = Some(state.bytes.clone()),

@@ -5,7 +5,7 @@ use metricast_store::meta::MetaError;
 use tokio::task::JoinSet;
 
 use super::actor::Company;
-use super::plan::{Kind, Plan, one_of};
+use super::plan::{Kind, Plan, PublisherPlan, one_of};
 use super::world::World;
 use super::*;
 use crate::queue::forgetful::{Forgetful, Fuse, Mood};
@@ -16,7 +16,7 @@ const PATIENCE: Duration = Duration::from_mins(10);
 
 struct Process {
     kept: Forgetful,
-    queue: Queue,
+    conditions: Conditions,
     deliveries: Vec<Delivery<Company>>,
     companies: Vec<Company>,
     senders: JoinSet<()>,
@@ -38,9 +38,9 @@ pub(super) async fn live(plan: &Plan, world: &World, life: u32, is_last: bool) {
     };
     let (kept, queue) = Forgetful::open(&world.medium, mood, fuse.clone(), plan.max_bytes);
     let beginning = begin(plan, world, &fuse, life, kept.clone(), queue, random.fork());
-    let Some(process) = or_blown(&fuse, beginning).await else { return kept.crash() };
+    let Some(mut process) = or_blown(&fuse, beginning).await else { return kept.crash() };
     let lasts = Duration::from_millis(random.u64(1..5_000));
-    if or_blown(&fuse, sleep(lasts)).await.is_none() || crashes {
+    if or_blown(&fuse, process.live_for(lasts, plan, random.fork())).await.is_none() || crashes {
         return process.kept.crash();
     }
     if is_last {
@@ -58,6 +58,44 @@ async fn or_blown<T>(fuse: &Fuse, future: impl Future<Output = T>) -> Option<T> 
     }
 }
 
+/// What a delivery is begun with.
+#[derive(Clone)]
+struct Conditions {
+    world: World,
+    fuse: Fuse,
+    life: u32,
+    queue: Queue,
+}
+
+impl Conditions {
+    async fn take_on(
+        &self,
+        publisher: &PublisherPlan,
+        others: &mut JoinSet<()>,
+        random: &mut fastrand::Rng,
+    ) -> (Delivery<Company>, Company) {
+        let Self { world, fuse, life, queue } = self;
+        let reader = loop {
+            match queue.reader_of(&publisher.name, publisher.when_behind, Start::Now).await {
+                Ok(reader) => break reader,
+                // Nothing is taken before the next start.
+                Err(MetaError::Failed { .. }) => {
+                    fuse.blow();
+                    std::future::pending::<()>().await;
+                }
+                Err(_) => sleep(Duration::from_secs(1)).await,
+            }
+        };
+        let company = Company::new(publisher, world, fuse, *life, random.fork());
+        let delivery =
+            Delivery::start_on(&publisher.name, company.clone(), reader, publisher.settings(), |leg| tokio::spawn(leg));
+        if !matches!(publisher.kind, Kind::Stateless { .. }) {
+            others.spawn(scrape(publisher.name.clone(), world.clone(), &delivery, random.fork()));
+        }
+        (delivery, company)
+    }
+}
+
 async fn begin(
     plan: &Plan,
     world: &World,
@@ -70,39 +108,73 @@ async fn begin(
     let (mut others, mut senders) = (JoinSet::new(), JoinSet::new());
     others.spawn(queue.clone().keep_notes_for_ever());
     let (mut deliveries, mut companies) = (Vec::new(), Vec::new());
+    let conditions = Conditions { world: world.clone(), fuse: fuse.clone(), life, queue: queue.clone() };
     for publisher in &plan.publishers {
-        let reader = loop {
-            match queue.reader_of(&publisher.name, publisher.when_behind, Start::Now).await {
-                Ok(reader) => break reader,
-                // Nothing is taken before the next start.
-                Err(MetaError::Failed { .. }) => {
-                    fuse.blow();
-                    std::future::pending::<()>().await;
-                }
-                Err(_) => sleep(Duration::from_secs(1)).await,
-            }
-        };
-        let company = Company::new(publisher, world, fuse, life, random.fork());
-        let delivery =
-            Delivery::start_on(&publisher.name, company.clone(), reader, publisher.settings(), |leg| tokio::spawn(leg));
-        if !matches!(publisher.kind, Kind::Stateless { .. }) {
-            others.spawn(scrape(publisher.name.clone(), world.clone(), &delivery, random.fork()));
-        }
+        let (delivery, company) = conditions.take_on(publisher, &mut others, &mut random).await;
         deliveries.push(delivery);
         companies.push(company);
     }
     for _ in 0..plan.senders {
         senders.spawn(send(plan.batches, queue.clone(), world.clone(), random.fork()));
     }
-    others.spawn(watch_bounds(plan.clone(), queue.clone(), world.clone()));
-    Process { kept, queue, deliveries, companies, senders, others }
+    others.spawn(watch_bounds(plan.clone(), queue, world.clone()));
+    Process { kept, conditions, deliveries, companies, senders, others }
 }
 
 impl Process {
+    async fn live_for(&mut self, time: Duration, plan: &Plan, random: fastrand::Rng) {
+        if plan.changes {
+            let end = Instant::now() + time;
+            self.change_till(end, plan, random).await;
+        } else {
+            sleep(time).await;
+        }
+    }
+
+    /// What is begun is done, as a reload does it.
+    async fn change_till(&mut self, end: Instant, plan: &Plan, mut random: fastrand::Rng) {
+        while Instant::now() < end {
+            sleep(Duration::from_millis(random.u64(1..1_500))).await;
+            let at = random.usize(..self.deliveries.len());
+            let publisher = &plan.publishers[at];
+            if random.u8(..4) == 0 {
+                self.replace(at, publisher, &mut random).await;
+            } else {
+                self.swap(at, publisher, &mut random).await;
+            }
+        }
+    }
+
+    /// Another instance with the settings of the same publisher, which may be left before it is carried out.
+    async fn swap(&self, at: usize, publisher: &PublisherPlan, random: &mut fastrand::Rng) {
+        let swapping = self.deliveries[at].swap(self.companies[at].clone(), publisher.settings());
+        if let Ok(ready) = swapping.await
+            && random.u8(..4) > 0
+        {
+            sleep(Duration::from_millis(random.u64(..50))).await;
+            // What could not be kept leaves it as it was, and what never can be is over with the process.
+            let _ = timeout(Duration::from_secs(10), ready.go()).await;
+        }
+    }
+
+    /// It ends, in its own time or at once, and one of the same name begins where it was.
+    async fn replace(&mut self, at: usize, publisher: &PublisherPlan, random: &mut fastrand::Rng) {
+        let before = &mut self.deliveries[at];
+        if random.bool() {
+            before.retire().await;
+            let _ = timeout(Duration::from_millis(random.u64(1..3_000)), before.ended()).await;
+        }
+        before.stop();
+        before.ended().await;
+        let (delivery, company) = self.conditions.take_on(publisher, &mut self.others, random).await;
+        self.deliveries[at] = delivery;
+        self.companies[at] = company;
+    }
+
     /// As a signal would: what can be done in time is done.
     async fn drain(mut self, patience: Duration) {
         self.senders.abort_all();
-        self.queue.close();
+        self.conditions.queue.close();
         let ended = async {
             for delivery in &mut self.deliveries {
                 delivery.ended().await;
@@ -113,7 +185,7 @@ impl Process {
             delivery.stop();
             delivery.ended().await;
         }
-        self.queue.end().await;
+        self.conditions.queue.end().await;
         self.kept.end();
     }
 
@@ -123,7 +195,7 @@ impl Process {
         self.kept.set_mood(Mood::good());
         let all = async {
             while self.senders.join_next().await.is_some() {}
-            self.queue.close();
+            self.conditions.queue.close();
             for delivery in &mut self.deliveries {
                 delivery.ended().await;
             }
@@ -137,7 +209,7 @@ impl Process {
         }
         self.others.abort_all();
         self.deliveries.clear();
-        self.queue.end().await;
+        self.conditions.queue.end().await;
         self.kept.end();
     }
 }

@@ -46,6 +46,8 @@ pub(super) struct Plan {
     pub(super) bad_commits: u32,
     pub(super) for_good: u32,
     pub(super) slowest: Duration,
+    /// Plugins are swapped, and publishers replaced, while they work.
+    pub(super) changes: bool,
     pub(super) publishers: Vec<PublisherPlan>,
 }
 
@@ -64,6 +66,7 @@ impl Plan {
             bad_commits: one_of(random, &[0, 0, 100, 500]),
             for_good: one_of(random, &[0, 300]),
             slowest: Duration::from_millis(one_of(random, &[0, 3, 50, 2_000])),
+            changes: random.bool(),
             publishers,
         }
     }
