@@ -91,7 +91,7 @@ impl ComponentPublisher {
     /// # }
     /// ```
     pub async fn address(&self) -> Option<SocketAddr> {
-        self.front.started()?.legs().first()?.listening().await
+        self.front.started()?.legs().first()?.listening()
     }
 }
 

@@ -184,7 +184,7 @@ impl Front {
     pub(super) async fn reports(&self) -> Vec<Report> {
         let mut reports = Vec::new();
         for leg in self.started().map(|running| running.legs()).unwrap_or_default() {
-            reports.extend(leg.reports().await);
+            reports.extend(leg.reports());
         }
         reports
     }

@@ -1,12 +1,11 @@
 //! One way from a publisher of the API to a backend: a queue, and what delivers out of it.
 
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use metricast_records::Batch;
-use tokio::sync::{Mutex, RwLock};
 use tokio::time::{Instant, sleep};
 
 use super::composite::Member;
@@ -33,11 +32,11 @@ const AGAIN: Duration = Duration::from_millis(500);
 pub(super) struct Leg {
     name: String,
     queue: Queue,
-    /// None once it is closed.
-    body: RwLock<Option<Body>>,
+    /// None once it is closed. Held for a look only, so that whoever ends it need not wait for those who wait for it.
+    body: Mutex<Option<Body>>,
     missed: AtomicU64,
     is_missing: AtomicBool,
-    told: Mutex<Vec<Told>>,
+    told: tokio::sync::Mutex<Vec<Told>>,
 }
 
 /// What delivers.
@@ -84,15 +83,19 @@ impl Leg {
     }
 
     fn new(name: String, queue: Queue, body: Body) -> Self {
-        let body = RwLock::new(Some(body));
+        let body = Mutex::new(Some(body));
         Self {
             name,
             queue,
             body,
             missed: AtomicU64::new(0),
             is_missing: AtomicBool::new(false),
-            told: Mutex::default(),
+            told: tokio::sync::Mutex::default(),
         }
+    }
+
+    fn body(&self) -> MutexGuard<'_, Option<Body>> {
+        self.body.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(super) fn name(&self) -> &str {
@@ -120,8 +123,8 @@ impl Leg {
     }
 
     /// Whether something is wrong that it does not get on with.
-    pub(super) async fn is_failing(&self) -> bool {
-        let reports = self.reports().await;
+    pub(super) fn is_failing(&self) -> bool {
+        let reports = self.reports();
         reports.iter().any(|report| matches!(report.phase, Phase::Waiting { .. } | Phase::Halted { .. }))
     }
 
@@ -134,8 +137,8 @@ impl Leg {
         }
     }
 
-    pub(super) async fn reports(&self) -> Vec<Report> {
-        self.body.read().await.as_ref().map(|body| body.reports(&self.queue)).unwrap_or_default()
+    pub(super) fn reports(&self) -> Vec<Report> {
+        self.body().as_ref().map(|body| body.reports(&self.queue)).unwrap_or_default()
     }
 
     /// Waits until what is in the queue by now is at the backend, or nothing is to be expected. Says what is not there.
@@ -148,15 +151,14 @@ impl Leg {
             if hurry {
                 hurry_at = now + AGAIN;
             }
-            // Whoever ends it must not find it in use.
-            let Some(is_settled) = self.look(target, hurry).await else { return Ok(()) };
+            let Some(is_settled) = self.look(target, hurry) else { return Ok(()) };
             if is_settled || now >= deadline {
                 break;
             }
             sleep(LOOK).await;
         }
-        let missing = self.news(target, &self.reports().await).await;
-        let own = match self.publisher_of_ones_own().await {
+        let missing = self.news(target, &self.reports()).await;
+        let own = match self.publisher_of_ones_own() {
             Some(publisher) => {
                 let within = deadline.saturating_duration_since(Instant::now());
                 settled(&self.name, publisher.flush(within), within.max(LOOK)).await
@@ -167,8 +169,8 @@ impl Leg {
     }
 
     /// Whether all below `target` is at the backend or will never be; none where it is closed.
-    async fn look(&self, target: u64, hurry: bool) -> Option<bool> {
-        let body = self.body.read().await;
+    fn look(&self, target: u64, hurry: bool) -> Option<bool> {
+        let body = self.body();
         let body = body.as_ref()?;
         if hurry {
             body.hurry(&self.queue);
@@ -176,8 +178,8 @@ impl Leg {
         Some(body.is_settled(target))
     }
 
-    async fn publisher_of_ones_own(&self) -> Option<Arc<dyn MetricsPublisher>> {
-        match self.body.read().await.as_ref()? {
+    fn publisher_of_ones_own(&self) -> Option<Arc<dyn MetricsPublisher>> {
+        match self.body().as_ref()? {
             Body::Foreign { publisher, .. } => Some(Arc::clone(publisher)),
             Body::Own(_) => None,
         }
@@ -186,7 +188,7 @@ impl Leg {
     /// Delivers what is in the queue, and ends; `uncarried` records never came there.
     pub(super) async fn close(&self, deadline: Instant, uncarried: u64) -> Result<(), Undelivered> {
         self.queue.close();
-        let Some(body) = self.body.write().await.take() else { return Ok(()) };
+        let Some(body) = self.body().take() else { return Ok(()) };
         let within = deadline.saturating_duration_since(Instant::now());
         let target = self.queue.appended() + uncarried;
         let (reports, own) = body.drain(&self.name, &self.queue, within).await;
@@ -204,21 +206,15 @@ impl Leg {
     /// Ends without delivering. Says how many records that leaves, where it can be told.
     pub(super) fn abandon(&self) -> u64 {
         self.queue.close();
-        let Ok(mut body) = self.body.try_write() else { return 0 };
+        let body = self.body().take();
         let left = body.as_ref().map_or(0, |body| {
             let most = body.counts().into_iter().map(|counts| self.queue.appended().saturating_sub(counts.at_rest()));
             most.max().unwrap_or(0)
         });
-        if let Some(Body::Foreign { is_over, .. }) = body.take() {
+        if let Some(Body::Foreign { is_over, .. }) = body {
             is_over.store(true, Ordering::Relaxed);
         }
         left
-    }
-
-    /// Whether somebody holds what delivers at this moment.
-    #[cfg(test)]
-    pub(super) fn is_busy(&self) -> bool {
-        self.body.try_write().is_err()
     }
 
     async fn news(&self, target: u64, reports: &[Report]) -> Vec<Shortfall> {
@@ -233,8 +229,8 @@ impl Leg {
     }
 
     /// Where it is scraped.
-    pub(super) async fn listening(&self) -> Option<SocketAddr> {
-        match self.body.read().await.as_ref() {
+    pub(super) fn listening(&self) -> Option<SocketAddr> {
+        match self.body().as_ref() {
             Some(Body::Own(pipeline)) => pipeline.listening().next().map(|(_, address)| address),
             _ => None,
         }
@@ -242,8 +238,7 @@ impl Leg {
 
     /// What it shows to a scraper.
     pub(super) async fn exposition(&self, accept: &str, patience: Duration) -> Result<Exposition, ExpositionError> {
-        // Whoever ends it must not find it in use.
-        let page = match self.body.read().await.as_ref() {
+        let page = match self.body().as_ref() {
             Some(Body::Own(pipeline)) => {
                 pipeline.hurry();
                 pipeline.exposition(&self.name, accept, patience)

@@ -260,7 +260,7 @@ impl PrometheusPublisher {
     /// # }
     /// ```
     pub async fn address(&self) -> Option<SocketAddr> {
-        self.front.started()?.legs().first()?.listening().await
+        self.front.started()?.legs().first()?.listening()
     }
 
     /// What a scraper would get, with every record that was taken before this call.

@@ -76,11 +76,12 @@ impl Running {
         Undelivered::of(shortfalls, self.intake.take_untaken())
     }
 
-    /// Waits until what was taken by now is in the queues. Says how many records that is.
+    /// Waits until what was taken by now is in the queues, or nobody brings it there. Says how many records that is.
     pub(super) async fn carry_all(&self, deadline: Instant) -> u64 {
         let target = self.intake.taken();
         self.intake.hurry();
-        while self.carried.load(Ordering::Acquire) < target && Instant::now() < deadline {
+        let is_carried = || self.carried.load(Ordering::Acquire) >= target || self.stop.is_finished();
+        while !is_carried() && Instant::now() < deadline {
             sleep(Duration::from_millis(1)).await;
         }
         target
@@ -204,7 +205,7 @@ impl Carrier {
             let others_have_it = full.len() < self.legs.len();
             left = Vec::new();
             for leg in full {
-                if others_have_it && !self.wait_for_all && leg.is_failing().await {
+                if others_have_it && !self.wait_for_all && leg.is_failing() {
                     leg.miss(batch.len() as u64);
                 } else {
                     left.push(leg);

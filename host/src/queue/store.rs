@@ -16,10 +16,10 @@ use std::net::SocketAddr;
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use metricast_store::log::{self, Epoch, Found, Log, LogError, Times};
-use metricast_store::meta::{Change, Limits, Meta, MetaError, Publisher};
+use metricast_store::meta::{Change, Limits, Meta, MetaError, Opened, Publisher};
 use serde::{Deserialize, Serialize};
 
 use super::Queue;
@@ -35,6 +35,8 @@ const LARGEST_PART: u64 = 64 << 20;
 const SMALLEST_PART: u64 = 1 << 20;
 /// Bytes of dead letters that are kept.
 const LETTER_BYTES: u64 = 256 << 20;
+/// How long the database of a folder that nobody has any more is waited for.
+const CLOSING: Duration = Duration::from_secs(5);
 
 /// How a folder is opened.
 #[derive(Clone, Debug)]
@@ -101,9 +103,10 @@ impl std::fmt::Display for Holder {
 #[derive(Clone)]
 pub struct Store {
     folder: PathBuf,
-    lock: Arc<File>,
     log: Log,
     meta: Meta,
+    /// Behind the others, so that it is given back when they are closed.
+    lock: Arc<File>,
 }
 
 /// A folder that nobody else has while this is there.
@@ -126,7 +129,7 @@ impl Store {
         let log_folder = folder.join("log");
         DirBuilder::new().recursive(true).mode(0o700).create(&log_folder).map_err(at)?;
         let lock = lock(folder)?;
-        let (meta, opened) = Meta::open(folder, limits(options))?;
+        let (meta, opened) = open_meta(folder, options)?;
         let publishers = remaining(&meta, options.forget_after)?;
         let segment = (options.max_size as u64 / PARTS).clamp(SMALLEST_PART, LARGEST_PART);
         let at_least = publishers.iter().map(reached).max().unwrap_or(0);
@@ -202,6 +205,18 @@ impl Store {
             }
         }
         Ok(())
+    }
+}
+
+/// Opens the database of a folder that is this process's. Whoever had it before may be a moment behind with closing it:
+/// a database closes on its own thread.
+fn open_meta(folder: &Path, options: &Options) -> Result<(Meta, Opened), MetaError> {
+    let deadline = Instant::now() + CLOSING;
+    loop {
+        match Meta::open(folder, limits(options)) {
+            Err(MetaError::InUse { .. }) if Instant::now() < deadline => std::thread::sleep(CLOSING / 500),
+            opened => return opened,
+        }
     }
 }
 
