@@ -15,7 +15,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let once = std::env::args().any(|argument| argument == "--once");
     let publisher = PrometheusPublisher::new(if once { 0 } else { 9464 });
     publisher.start().await?;
-    if let Some(address) = publisher.address().await {
+    if let Some(address) = publisher.address() {
         println!("metrics at http://{address}/metrics, Ctrl-C ends");
     }
     tracing_subscriber::registry()

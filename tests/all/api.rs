@@ -96,7 +96,7 @@ fn real_records_one_by_one_are_in_a_real_opensearch_when_flush_returns() {
         publisher.flush(PATIENCE).await.unwrap();
         let stored = counted(&node, "api-async-event") + counted(&node, "api-async-network");
         assert_eq!(stored, RECORDS);
-        assert_eq!(publisher.reports().await[0].counts.accepted, RECORDS);
+        assert_eq!(publisher.reports()[0].counts.accepted, RECORDS);
         publisher.close(PATIENCE).await.unwrap();
         let refused = publisher.publish_event_metrics(&event("late")).await;
         assert!(matches!(refused, Err(PublishError::Closed)), "{refused:?}");
@@ -121,7 +121,7 @@ fn a_real_prometheus_queries_what_the_records_say() {
     let records = real_records();
     let truth = truth();
     let publisher = BlockingPublisher::start(PrometheusPublisher::new(0)).unwrap();
-    let address = publisher.wait(publisher.get().address()).unwrap().to_string();
+    let address = publisher.get().address().unwrap().to_string();
     let Some(prometheus) = Prometheus::scraping(Server::Prometheus3, &[&address]) else { return };
     publisher.wait(publish_all(publisher.get(), &records));
     publisher.flush(PATIENCE).unwrap();

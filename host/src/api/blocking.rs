@@ -143,7 +143,7 @@ impl<P: MetricsPublisher> BlockingPublisher<P> {
     /// ```
     /// # use metricast::{BlockingPublisher, PrometheusPublisher};
     /// # let publisher = BlockingPublisher::start(PrometheusPublisher::new(0))?;
-    /// let address = publisher.wait(publisher.get().address());
+    /// let address = publisher.get().address();
     /// assert!(address.is_some());
     /// # Ok::<(), metricast::StartError>(())
     /// ```
@@ -167,11 +167,11 @@ impl<P: MetricsPublisher> BlockingPublisher<P> {
     /// Waits for any other call of the publisher, which may use tokio's timers and sockets.
     ///
     /// ```
-    /// # use metricast::{BlockingPublisher, PrometheusPublisher};
+    /// # use metricast::{BlockingPublisher, ExpositionFormat, PrometheusPublisher};
     /// # let publisher = BlockingPublisher::start(PrometheusPublisher::new(0))?;
-    /// let reports = publisher.wait(publisher.get().reports());
-    /// assert_eq!(reports[0].name, "prometheus");
-    /// # Ok::<(), metricast::StartError>(())
+    /// let page = publisher.wait(publisher.get().exposition(ExpositionFormat::Text))?;
+    /// assert!(page.contains("# TYPE event_duration_seconds histogram"));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn wait<T>(&self, call: impl Future<Output = T>) -> T {
         let _entered = self.threads.enter();
@@ -210,12 +210,12 @@ impl Wake for Parked {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::api::PrometheusPublisher;
+    use crate::api::{ExpositionFormat, PrometheusPublisher};
 
     #[tokio::test(flavor = "current_thread")]
     async fn it_works_on_the_only_thread_of_a_runtime() {
         let publisher = BlockingPublisher::start(PrometheusPublisher::new(0)).unwrap();
-        assert!(publisher.wait(publisher.get().address()).is_some());
+        assert!(publisher.get().address().is_some());
         publisher.close(Duration::from_secs(10)).unwrap();
     }
 
@@ -228,7 +228,8 @@ mod tests {
                 let publisher = BlockingPublisher::start(PrometheusPublisher::new(0)).unwrap();
                 // More than tokio lets a task do before it yields.
                 (0..300).for_each(|_| publisher.flush(Duration::from_secs(10)).unwrap());
-                (0..300).for_each(|_| assert_eq!(publisher.wait(publisher.get().reports()).len(), 1));
+                let show = || publisher.wait(publisher.get().exposition(ExpositionFormat::Text)).unwrap();
+                (0..300).for_each(|_| assert!(show().contains("# TYPE")));
                 publisher.close(Duration::from_secs(10)).unwrap();
             });
             tell.send(()).unwrap();

@@ -87,10 +87,10 @@ impl ComponentPublisher {
     /// # use metricast::ComponentPublisher;
     /// # #[tokio::main]
     /// # async fn main() {
-    /// assert_eq!(ComponentPublisher::from_file("plugins/mine.wasm").address().await, None);
+    /// assert_eq!(ComponentPublisher::from_file("plugins/mine.wasm").address(), None);
     /// # }
     /// ```
-    pub async fn address(&self) -> Option<SocketAddr> {
+    pub fn address(&self) -> Option<SocketAddr> {
         self.front.started()?.legs().first()?.listening()
     }
 }

@@ -283,12 +283,12 @@ impl CompositePublisher {
     /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// let publisher = CompositePublisher::new(vec![Box::new(PrometheusPublisher::new(0))]);
     /// publisher.start().await?;
-    /// assert_eq!(publisher.reports().await[0].counts.accepted, 0);
+    /// assert_eq!(publisher.reports()[0].counts.accepted, 0);
     /// # Ok(())
     /// # }
     /// ```
-    pub async fn reports(&self) -> Vec<Report> {
-        self.front.reports().await
+    pub fn reports(&self) -> Vec<Report> {
+        self.front.reports()
     }
 }
 

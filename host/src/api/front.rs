@@ -181,7 +181,7 @@ impl Front {
         house.spawn(call(Arc::clone(running))).await.ok()
     }
 
-    pub(super) async fn reports(&self) -> Vec<Report> {
+    pub(super) fn reports(&self) -> Vec<Report> {
         let mut reports = Vec::new();
         for leg in self.started().map(|running| running.legs()).unwrap_or_default() {
             reports.extend(leg.reports());

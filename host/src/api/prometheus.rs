@@ -35,7 +35,7 @@ use crate::pipeline::{ExpositionError, Report};
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// let publisher = PrometheusPublisher::new(0); // any free port
 /// publisher.start().await?;
-/// let address = publisher.address().await.expect("it is served");
+/// let address = publisher.address().expect("it is served");
 /// println!("metrics at http://{address}/metrics");
 ///
 /// let get = NetworkMetrics {
@@ -113,7 +113,7 @@ impl PrometheusPublisher {
     /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// let publisher = PrometheusPublisher::new(0).without_server();
     /// publisher.start().await?;
-    /// assert_eq!(publisher.address().await, None);
+    /// assert_eq!(publisher.address(), None);
     /// assert!(publisher.exposition(ExpositionFormat::OpenMetrics).await?.ends_with("# EOF\n"));
     /// # Ok(())
     /// # }
@@ -255,11 +255,11 @@ impl PrometheusPublisher {
     /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// let publisher = PrometheusPublisher::new(0);
     /// publisher.start().await?;
-    /// assert_ne!(publisher.address().await.unwrap().port(), 0);
+    /// assert_ne!(publisher.address().unwrap().port(), 0);
     /// # Ok(())
     /// # }
     /// ```
-    pub async fn address(&self) -> Option<SocketAddr> {
+    pub fn address(&self) -> Option<SocketAddr> {
         self.front.started()?.legs().first()?.listening()
     }
 
