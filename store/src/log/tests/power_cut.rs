@@ -18,10 +18,13 @@ fn run(seed: u64, segment: u64) -> Run {
     let disk = ModelDisk::default();
     let mut run = Run { disk: disk.clone(), answered: BTreeMap::new(), trimmed: 0, written: 0 };
     for _ in 0..3 {
-        let (log, _) = open(disk.clone(), segment);
+        // Nobody has trimmed what is above its cursor, and above all cursors the log goes on.
+        let options = Options { segment, at_least: run.trimmed };
+        let (log, _) = Log::open(disk.clone(), options).unwrap();
         for _ in 0..random.usize(1..12) {
             let next = run.written + random.u32(1..80);
-            append(&log, run.written..next).unwrap();
+            let place = append(&log, run.written..next).unwrap();
+            assert_eq!(place.first, u64::from(run.written), "an offset is its record's number");
             run.written = next;
             run.answered.insert(disk.deeds(), next);
             if random.u8(..4) == 0 {
